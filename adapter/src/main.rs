@@ -1,0 +1,2 @@
+//! graddiff's command line.
+fn main() {}
