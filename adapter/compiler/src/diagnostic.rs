@@ -20,6 +20,11 @@ impl Span {
         Self { start, end }
     }
 
+    /// Whether it covers no byte.
+    pub fn is_empty(self) -> bool {
+        self.start >= self.end
+    }
+
     /// The smallest span that covers both.
     #[must_use]
     pub fn to(self, other: Span) -> Span {
