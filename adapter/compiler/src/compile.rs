@@ -1,0 +1,347 @@
+//! Sources to catalogue: the compiler's front door.
+
+use mech_abi::AbiLevel;
+
+use crate::diagnostic::{Code, Diagnostic, has_errors};
+use crate::emit::catalogue::{self, Entry};
+use crate::emit::{Names, Seed, Slots, json};
+use crate::ir::mechanism::{IonQuantity, Mechanism};
+use crate::ir::verify::verify;
+use crate::pass::differentiate::{Tangent, differentiate};
+use crate::pass::lower::{Integrator, Lowered, lower};
+use crate::syntax::{ast::Ast, parse};
+
+/// One `.mod` file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// What to call it in messages; usually its path.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// A tunable quantity: which parameters of which mechanisms it moves. Where and how much is painted later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotSpec {
+    /// Name; an identifier without `__`.
+    pub name: String,
+    /// (mechanism, parameter) pairs.
+    pub targets: Vec<(String, String)>,
+}
+
+/// What to compile for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Slots, in order; none for a plain catalogue.
+    pub slots: Vec<SlotSpec>,
+    /// Whose arithmetic.
+    pub integrator: Integrator,
+    /// Which binary layout.
+    pub abi: AbiLevel,
+}
+
+/// A diagnostic and the source it is about, by position.
+pub type FileDiagnostic = (usize, Diagnostic);
+
+/// Why there is no catalogue.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CompileError {
+    /// Some source was rejected.
+    #[error("{} in the mechanism sources", errors(.0))]
+    Rejected(Vec<FileDiagnostic>),
+    /// Two sources define the same mechanism.
+    #[error("mechanism `{name}` is defined by both {first} and {second}")]
+    DuplicateMechanism {
+        /// The SUFFIX.
+        name: String,
+        /// Source name.
+        first: String,
+        /// Source name.
+        second: String,
+    },
+    /// A slot names a mechanism that no source defines.
+    #[error("slot `{slot}` names mechanism `{mechanism}`, which no source defines (there are: {})", .known.join(", "))]
+    UnknownMechanism {
+        /// The slot.
+        slot: String,
+        /// What it names.
+        mechanism: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Two slots of the same name.
+    #[error("slot `{slot}` is defined twice")]
+    DuplicateSlot {
+        /// The name.
+        slot: String,
+    },
+    /// A slot name that cannot be part of an identifier.
+    #[error("slot name `{slot}` is not an identifier without double underscores")]
+    BadSlotName {
+        /// The name.
+        slot: String,
+    },
+}
+
+fn errors(diagnostics: &[FileDiagnostic]) -> String {
+    let n = diagnostics
+        .iter()
+        .filter(|(_, d)| d.severity == crate::diagnostic::Severity::Error)
+        .count();
+    if n == 1 {
+        "1 error".into()
+    } else {
+        format!("{n} errors")
+    }
+}
+
+/// A compiled catalogue.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// The C text; `emit::build::build` makes the shared object.
+    pub c_source: String,
+    /// Slots and seeds, with the names of the generated parameters.
+    pub slots: Slots,
+    /// The mechanisms, in the order of the sources.
+    pub mechanisms: Vec<Mechanism>,
+    /// Their tangents, if there are slots.
+    pub tangents: Vec<Tangent>,
+    /// Warnings.
+    pub warnings: Vec<FileDiagnostic>,
+}
+
+impl Compiled {
+    /// Each mechanism as JSON text.
+    pub fn json(&self) -> Vec<(String, String)> {
+        self.mechanisms
+            .iter()
+            .enumerate()
+            .map(|(i, m)| (m.name.clone(), json::emit(m, self.tangents.get(i))))
+            .collect()
+    }
+}
+
+/// All that can be said about one source without slots: parsing and lowering.
+pub fn check(text: &str) -> Vec<Diagnostic> {
+    let (ast, mut diagnostics) = parse(text);
+    if !has_errors(&diagnostics) {
+        diagnostics.extend(lower(&ast, Integrator::default(), &[]).1);
+    }
+    diagnostics.sort_by_key(|d| (d.span, d.code));
+    diagnostics
+}
+
+/// Compiles a catalogue.
+///
+/// # Errors
+/// [`CompileError::Rejected`] with all diagnostics of all sources, or a defect of the slots.
+///
+/// # Panics
+/// Never for user input; if the intermediate representation breaks its own rules, which is a bug of ours.
+pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, CompileError> {
+    check_slot_names(&options.slots)?;
+    let mut diagnostics: Vec<FileDiagnostic> = Vec::new();
+    let parsed: Vec<Ast> = sources
+        .iter()
+        .enumerate()
+        .map(|(i, source)| {
+            let (ast, found) = parse(&source.text);
+            diagnostics.extend(found.into_iter().map(|d| (i, d)));
+            ast
+        })
+        .collect();
+    reject(&diagnostics)?;
+    let names: Vec<String> = parsed
+        .iter()
+        .map(|a| a.neuron.suffix.as_ref().map(|s| s.name.clone()).unwrap_or_default())
+        .collect();
+    for (i, name) in names.iter().enumerate() {
+        if let Some(first) = names[..i].iter().position(|n| n == name) {
+            return Err(CompileError::DuplicateMechanism {
+                name: name.clone(),
+                first: sources[first].name.clone(),
+                second: sources[i].name.clone(),
+            });
+        }
+    }
+    let slots = seeds(&options.slots, &names)?;
+    let mut lowered: Vec<Lowered> = Vec::new();
+    for (i, ast) in parsed.iter().enumerate() {
+        let ranged: Vec<String> = slots
+            .seeds
+            .iter()
+            .filter(|s| s.mechanism == names[i])
+            .map(|s| s.parameter.clone())
+            .collect();
+        diagnostics.extend(check_targets(ast, &ranged).into_iter().map(|d| (i, d)));
+        let (one, found) = lower(ast, options.integrator, &ranged);
+        diagnostics.extend(found.into_iter().map(|d| (i, d)));
+        lowered.extend(one);
+    }
+    reject(&diagnostics)?;
+
+    let mut tangents = Vec::new();
+    for (i, one) in lowered.iter().enumerate() {
+        sound(&one.mechanism);
+        if slots.names.is_empty() {
+            continue;
+        }
+        diagnostics.extend(
+            constant_concentrations(&parsed[i], &one.mechanism)
+                .into_iter()
+                .map(|d| (i, d)),
+        );
+        let moved: Vec<usize> = (0..one.mechanism.parameters.len())
+            .filter(|&p| {
+                let name = &one.mechanism.parameters[p].name;
+                slots
+                    .seeds
+                    .iter()
+                    .any(|s| s.mechanism == one.mechanism.name && s.parameter == *name)
+            })
+            .collect();
+        let (tangent, warnings) = differentiate(one.mechanism.clone(), &one.kinks, moved);
+        sound(&tangent.mechanism);
+        diagnostics.extend(warnings.into_iter().map(|d| (i, d)));
+        tangents.push(tangent);
+    }
+    let mechanisms: Vec<Mechanism> = lowered.into_iter().map(|l| l.mechanism).collect();
+    let entries: Vec<Entry<'_>> = mechanisms
+        .iter()
+        .enumerate()
+        .map(|(i, plain)| Entry {
+            plain,
+            tangent: tangents.get(i),
+        })
+        .collect();
+    let c_source = catalogue::emit(&entries, &slots, options.abi, options.integrator);
+    Ok(Compiled {
+        c_source,
+        slots,
+        mechanisms,
+        tangents,
+        warnings: diagnostics,
+    })
+}
+
+fn reject(diagnostics: &[FileDiagnostic]) -> Result<(), CompileError> {
+    let rejected = diagnostics
+        .iter()
+        .any(|(_, d)| d.severity == crate::diagnostic::Severity::Error);
+    if rejected {
+        Err(CompileError::Rejected(diagnostics.to_vec()))
+    } else {
+        Ok(())
+    }
+}
+
+fn sound(m: &Mechanism) {
+    let broken = verify(m);
+    assert!(
+        broken.is_empty(),
+        "internal compiler error: the representation of `{}` is unsound: {}",
+        m.name,
+        broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    );
+}
+
+fn check_slot_names(slots: &[SlotSpec]) -> Result<(), CompileError> {
+    for (i, slot) in slots.iter().enumerate() {
+        let identifier = slot.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && slot.name.chars().next().is_some_and(|c| !c.is_ascii_digit());
+        if !identifier || slot.name.contains("__") {
+            return Err(CompileError::BadSlotName {
+                slot: slot.name.clone(),
+            });
+        }
+        if slots[..i].iter().any(|s| s.name == slot.name) {
+            return Err(CompileError::DuplicateSlot {
+                slot: slot.name.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn seeds(specs: &[SlotSpec], mechanisms: &[String]) -> Result<Slots, CompileError> {
+    let mut slots = Slots {
+        names: specs.iter().map(|s| s.name.clone()).collect(),
+        seeds: Vec::new(),
+    };
+    for spec in specs {
+        for (mechanism, parameter) in &spec.targets {
+            if !mechanisms.contains(mechanism) {
+                return Err(CompileError::UnknownMechanism {
+                    slot: spec.name.clone(),
+                    mechanism: mechanism.clone(),
+                    known: mechanisms.to_vec(),
+                });
+            }
+            let seed = Seed {
+                slot: spec.name.clone(),
+                mechanism: mechanism.clone(),
+                parameter: parameter.clone(),
+                field: Names::seed(parameter, &spec.name),
+            };
+            if !slots.seeds.contains(&seed) {
+                slots.seeds.push(seed);
+            }
+        }
+    }
+    Ok(slots)
+}
+
+/// A slot's parameter must be a PARAMETER with a number, not something the host supplies.
+fn check_targets(ast: &Ast, targets: &[String]) -> Vec<Diagnostic> {
+    let supplied = ["v", "t", "dt", "celsius", "diam", "area"];
+    let is_ion = |name: &str| {
+        ast.neuron
+            .ions
+            .iter()
+            .flat_map(|i| i.read.iter().chain(&i.write))
+            .any(|ident| ident.name == name)
+    };
+    targets
+        .iter()
+        .filter(|t| !ast.parameters.iter().any(|p| p.name.name == **t) || supplied.contains(&t.as_str()) || is_ion(t))
+        .map(|target| {
+            let known: Vec<&str> = ast
+                .parameters
+                .iter()
+                .map(|p| p.name.name.as_str())
+                .filter(|n| !supplied.contains(n) && !is_ion(n))
+                .collect();
+            let span = ast.neuron.suffix.as_ref().map_or(ast.neuron.span, |s| s.span);
+            Diagnostic::error(
+                Code::UnknownSlotParameter,
+                span,
+                format!("a slot names `{target}`, which is no PARAMETER of this mechanism"),
+            )
+            .help(format!("name one of: {}", known.join(", ")))
+        })
+        .collect()
+}
+
+/// Concentrations are inputs without a tangent so far: exact while no mechanism changes them.
+fn constant_concentrations(ast: &Ast, m: &Mechanism) -> Vec<Diagnostic> {
+    m.ion_reads
+        .iter()
+        .filter(|r| r.quantity != IonQuantity::ReversalPotential)
+        .filter_map(|read| {
+            let ion = &m.ions[read.ion].name;
+            let name = match read.quantity {
+                IonQuantity::Internal => format!("{ion}i"),
+                IonQuantity::External | IonQuantity::ReversalPotential => format!("{ion}o"),
+            };
+            let ident = ast.neuron.ions.iter().flat_map(|i| &i.read).find(|i| i.name == name)?;
+            Some(
+                Diagnostic::warning(
+                    Code::NotDifferentiable,
+                    ident.span,
+                    format!("`{name}` is taken as constant by the sensitivities"),
+                )
+                .help("this is exact as long as no mechanism on the cell changes that concentration"),
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,112 @@
+/* Numerical functions of emitted kernels: branch-free, so that gcc and clang turn loops over them into SIMD without
+ * -ffast-math. Written for this project; accuracy is about 1 ulp (tests/semantics.rs measures it). */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define GD_BLOCK 64u
+#define GD_INLINE static inline __attribute__((always_inline, unused))
+#if defined(__clang__)
+#define GD_VECTORISE _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define GD_VECTORISE _Pragma("GCC ivdep")
+#else
+#define GD_VECTORISE
+#endif
+
+GD_INLINE double gd_from_bits(uint64_t u) { double d; memcpy(&d, &u, sizeof d); return d; }
+GD_INLINE uint64_t gd_to_bits(double d) { uint64_t u; memcpy(&u, &d, sizeof u); return u; }
+
+/* x = k ln 2 + r with |r| <= ln 2 / 2; returns r, leaves k + 1.5*2^52 in *shifted (k sits in its low bits). */
+GD_INLINE double gd_reduce(double x, double* shifted) {
+    const double t = x * 0x1.71547652b82fep0 + 0x1.8p52;
+    const double k = t - 0x1.8p52;
+    *shifted = t;
+    return (x - k * 0x1.62e42fefa2000p-1) - k * 0x1.9ef35793c7673p-41;
+}
+
+GD_INLINE double gd_two_to(double shifted) { return gd_from_bits((gd_to_bits(shifted) << 52) + (1023ull << 52)); }
+
+/* e^r - 1 on the reduced range: r + r^2 q(r), q the Chebyshev fit of degree 9 (error 1.3e-17). */
+GD_INLINE double gd_expm1_reduced(double r) {
+    const double r2 = r * r, r4 = r2 * r2;
+    const double a = 0.5 + 0.16666666666666669 * r;
+    const double b = 0.04166666666662413 + 0.008333333333330062 * r;
+    const double c = 0.0013888888917213717 + 0.00019841269863053618 * r;
+    const double d = 2.4801521295954376e-05 + 2.7557268459997064e-06 * r;
+    const double e = 2.7620088445409746e-07 + 2.510038549551032e-08 * r;
+    const double q = (a + b * r2) + ((c + d * r2) + e * r4) * r4;
+    return r + r2 * q;
+}
+
+/* Overflows to infinity above 709.4, underflows to 0 below -708. */
+GD_INLINE double gd_exp(double x) {
+    double shifted;
+    const double y = x > 709.4 ? 709.4 : (x < -708.0 ? -708.0 : x);
+    const double r = gd_reduce(y, &shifted);
+    const double value = gd_two_to(shifted) * (1.0 + gd_expm1_reduced(r));
+    return x > 709.4 ? HUGE_VAL : (x < -708.0 ? 0.0 : value);
+}
+
+GD_INLINE double gd_expm1(double x) {
+    double shifted;
+    const double y = x > 709.4 ? 709.4 : (x < -708.0 ? -708.0 : x);
+    const double r = gd_reduce(y, &shifted);
+    const double scale = gd_two_to(shifted);
+    const double value = scale * gd_expm1_reduced(r) + (scale - 1.0);
+    return x > 709.4 ? HUGE_VAL : value;
+}
+
+/* x / (e^x - 1), 1 where x vanishes beside 1. */
+GD_INLINE double gd_exprelr(double x) {
+    const double value = x / gd_expm1(x);
+    return 1.0 + x == 1.0 ? 1.0 : value;
+}
+
+/* d/dx of gd_exprelr: f (1 - f) / x - f, and the Bernoulli series (Abramowitz & Stegun 23.1.1) near 0. */
+GD_INLINE double gd_dexprelr(double x) {
+    const double f = gd_exprelr(x);
+    const double away = f * (1.0 - f) / x - f;
+    const double y = x * x;
+    const double near = -0.5 + x * (1.0 / 6 + y * (-1.0 / 180 + y * (1.0 / 5040 + y * (-1.0 / 151200 + y * (1.0 / 4790016)))));
+    return fabs(x) < 0.1 ? near : away;
+}
+
+/* log x: x = 2^k m, m in [sqrt(1/2), sqrt 2), log m = 2 artanh((m - 1)/(m + 1)). Subnormals are scaled first. */
+GD_INLINE double gd_log(double x) {
+    const double tiny = x < 0x1p-1022 ? 54.0 : 0.0;
+    const uint64_t u = gd_to_bits(x < 0x1p-1022 ? x * 0x1p54 : x) - 0x3fe6a09e667f3bcdull;
+    /* the exponent as a double, without an integer conversion: 2^52 + (u >> 52) read as a number */
+    const double k = (gd_from_bits((((u >> 52) ^ 0x800u) & 0xfffu) | 0x4330000000000000ull) - (0x1p52 + 2048.0)) - tiny;
+    const double m = gd_from_bits((u & 0x000fffffffffffffull) + 0x3fe6a09e667f3bcdull);
+    const double s = (m - 1.0) / (m + 1.0), z = s * s;
+    const double p = z * (2.0 / 3 + z * (2.0 / 5 + z * (2.0 / 7 + z * (2.0 / 9 + z * (2.0 / 11 + z * (2.0 / 13 +
+                     z * (2.0 / 15 + z * (2.0 / 17 + z * (2.0 / 19 + z * (2.0 / 21))))))))));
+    const double value = k * 0x1.62e42fefa2000p-1 + (2.0 * s + (s * p + k * 0x1.9ef35793c7673p-41));
+    return x > 0.0 ? (x < HUGE_VAL ? value : x) : (x == 0.0 ? -HUGE_VAL : (x - x) / (x - x));
+}
+
+GD_INLINE double gd_tanh(double x) {
+    const double t = gd_expm1(-2.0 * fabs(x));
+    return copysign(-t / (t + 2.0), x);
+}
+
+GD_INLINE double gd_min(double a, double b) { return a < b ? a : b; }
+GD_INLINE double gd_max(double a, double b) { return a > b ? a : b; }
+
+/* n values at base[index[0..n]]: in place where the indices are consecutive (they never decrease nor repeat). */
+GD_INLINE const double* gd_gather(const double* base, const int32_t* index, uint32_t n, double* buffer) {
+    if (index[n - 1] - index[0] == (int32_t)(n - 1)) return base + index[0];
+    for (uint32_t j = 0; j < n; ++j) buffer[j] = base[index[j]];
+    return buffer;
+}
+
+GD_INLINE void gd_scatter_add(double* base, const int32_t* index, uint32_t n, const double* restrict value) {
+    if (index[n - 1] - index[0] == (int32_t)(n - 1)) {
+        double* restrict target = base + index[0];
+        GD_VECTORISE
+        for (uint32_t j = 0; j < n; ++j) target[j] += value[j];
+        return;
+    }
+    for (uint32_t j = 0; j < n; ++j) base[index[j]] += value[j];
+}

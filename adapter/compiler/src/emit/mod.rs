@@ -1,0 +1,176 @@
+//! Mechanisms to text: C behind Arbor's mechanism ABI, and JSON.
+
+pub mod build;
+pub mod carrier;
+pub mod catalogue;
+pub mod json;
+mod kernel;
+mod mechanism;
+
+use std::fmt::Write as _;
+
+use crate::ir::mechanism::Field;
+use kernel::literal;
+
+/// Every generated name, spelled in one place. `__` is refused in sources, so none can collide.
+#[derive(Debug)]
+pub struct Names;
+
+impl Names {
+    /// The carrier; `0` sorts before `_`, so it runs before every augmented mechanism.
+    pub const CARRIER: &str = "gd0_cable";
+    /// The global that holds the forgetting rate λ, 1/ms.
+    pub const FORGETTING: &str = "gd__forgetting";
+
+    /// The mechanism with sensitivities.
+    pub fn augmented(mechanism: &str) -> String {
+        format!("gd_{mechanism}")
+    }
+
+    /// ∂variable/∂slot.
+    pub fn sensitivity(variable: &str, slot: &str) -> String {
+        format!("d_{variable}__{slot}")
+    }
+
+    /// ∂parameter/∂slot on each CV.
+    pub fn seed(parameter: &str, slot: &str) -> String {
+        format!("seed_{parameter}__{slot}")
+    }
+
+    /// The ion whose current density collects Di and whose internal concentration is u.
+    pub fn voltage_ion(slot: &str) -> String {
+        format!("gd_u__{slot}")
+    }
+
+    /// The ion whose current density collects Dg.
+    pub fn conductance_ion(slot: &str) -> String {
+        format!("gd_g__{slot}")
+    }
+}
+
+/// One seed: how a slot moves a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seed {
+    /// Slot name.
+    pub slot: String,
+    /// Mechanism name in its source.
+    pub mechanism: String,
+    /// Parameter name.
+    pub parameter: String,
+    /// The per-CV parameter that holds ∂parameter/∂slot.
+    pub field: String,
+}
+
+/// The slots of a catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Slots {
+    /// Slot names in order.
+    pub names: Vec<String>,
+    /// Seeds, by slot, then as given.
+    pub seeds: Vec<Seed>,
+}
+
+/// A row of a mechanism's ion table.
+struct IonRow {
+    name: String,
+    valence: Option<i32>,
+    reads_reversal: bool,
+    reads_internal: bool,
+    reads_external: bool,
+}
+
+/// The two made-up ions of each slot, in slot order.
+fn carrier_ions(slots: &Slots) -> Vec<IonRow> {
+    let row = |name: String| IonRow {
+        name,
+        valence: None,
+        reads_reversal: false,
+        reads_internal: true,
+        reads_external: false,
+    };
+    slots
+        .names
+        .iter()
+        .flat_map(|s| [row(Names::voltage_ion(s)), row(Names::conductance_ion(s))])
+        .collect()
+}
+
+fn forgetting() -> Field {
+    Field {
+        name: Names::FORGETTING.into(),
+        unit: "/ms".into(),
+        default: 0.0,
+        limits: (0.0, f64::MAX),
+    }
+}
+
+fn field_table(name: &str, fields: &[Field]) -> String {
+    if fields.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("static arb_field_info {name}[] = {{\n");
+    for f in fields {
+        let _ = writeln!(
+            out,
+            "    {{\"{}\", \"{}\", {}, {}, {}}},",
+            f.name,
+            f.unit.replace(['"', '\\', '\n'], ""),
+            literal(f.default),
+            literal(f.limits.0),
+            literal(f.limits.1)
+        );
+    }
+    out.push_str("};\n");
+    out
+}
+
+fn ion_table(name: &str, ions: &[IonRow]) -> String {
+    if ions.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("static arb_ion_info {name}[] = {{\n");
+    for ion in ions {
+        let _ = writeln!(
+            out,
+            "    {{.name = \"{}\", GD_READS({}, {}) .read_rev_potential = {}, .verify_valence = {}, .expected_valence = {}}},",
+            ion.name,
+            ion.reads_internal,
+            ion.reads_external,
+            ion.reads_reversal,
+            ion.valence.is_some(),
+            ion.valence.unwrap_or(0)
+        );
+    }
+    out.push_str("};\n");
+    out
+}
+
+/// The tables of a mechanism and the two functions that hand them out.
+fn tables(name: &str, globals: &[Field], states: &[Field], parameters: &[Field], ions: &[IonRow]) -> String {
+    let mut out = String::new();
+    let parts = [("globals", globals), ("states", states), ("parameters", parameters)];
+    for (what, fields) in parts {
+        out.push_str(&field_table(&format!("{name}_{what}"), fields));
+    }
+    out.push_str(&ion_table(&format!("{name}_ions"), ions));
+    let _ = write!(
+        out,
+        "\nstatic arb_mechanism_type {name}_type(void) {{\n    arb_mechanism_type t = {{0}};\n    t.abi_version = ARB_MECH_ABI_VERSION;\n    t.fingerprint = \"graddiff-{}\";\n    t.name = \"{name}\";\n    t.kind = arb_mechanism_kind_density;\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    for (what, field, count) in [
+        ("globals", "globals", globals.len()),
+        ("states", "state_vars", states.len()),
+        ("parameters", "parameters", parameters.len()),
+        ("ions", "ions", ions.len()),
+    ] {
+        if count > 0 {
+            let _ = writeln!(out, "    t.{field} = {name}_{what};\n    t.n_{field} = {count};");
+        }
+    }
+    let _ = write!(
+        out,
+        "    return t;\n}}\n\nstatic arb_mechanism_interface* {name}_interface(void) {{\n    static arb_mechanism_interface i = {{arb_backend_kind_cpu, 1, 8, {name}_init, {name}_compute_currents,\n        gd_no_events, {name}_advance_state, gd_nothing, gd_nothing}};\n    return &i;\n}}\n\n"
+    );
+    out
+}

@@ -1,0 +1,471 @@
+//! The expression graph: pure, hash-consed, without a notion of time, target language or sensitivity.
+//!
+//! Equal expressions are one node, so whatever is written twice (each `exp` of a rate, shared by V, the states and all
+//! sensitivities) is evaluated once. Nodes are numbered in creation order and refer only to smaller numbers, so the
+//! numbering is a topological order and everything derived from it is deterministic.
+//!
+//! The builders simplify as they go: constants fold, neutral and absorbing elements vanish, operands of commutative
+//! operations are ordered, small integer powers become products. `0·x = 0` is applied although `x` might be infinite:
+//! derivatives would otherwise drag every dead term along.
+
+use std::collections::BTreeMap;
+
+/// A node of a [`Graph`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExprId(pub(crate) u32);
+
+impl ExprId {
+    /// Position in the graph.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a kernel reads from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Leaf {
+    /// Membrane voltage, mV: V(t) while currents are computed, V(t+dt) while states advance.
+    Voltage,
+    /// Length of the step, ms.
+    Dt,
+    /// Temperature, °C.
+    Celsius,
+    /// Diameter, µm.
+    Diam,
+    /// Membrane area, µm².
+    Area,
+    /// A per-instance parameter, by position in the mechanism's parameter table.
+    Parameter(u32),
+    /// A scalar parameter, by position in the mechanism's table of globals.
+    Global(u32),
+    /// A stored variable as it was before the kernel, by position in the mechanism's state table.
+    State(u32),
+    /// An ion quantity the host supplies, by position in the mechanism's table of ion reads.
+    IonRead(u32),
+    /// A placeholder of a pass; never survives into a kernel.
+    Placeholder(u32),
+}
+
+/// Functions of one argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names are the functions' usual names")]
+pub enum Unary {
+    Neg,
+    Exp,
+    Log,
+    Sqrt,
+    Sin,
+    Cos,
+    Asin,
+    Acos,
+    Atan,
+    Tanh,
+    Abs,
+    Floor,
+    Ceil,
+    Trunc,
+    /// `x / (e^x − 1)`, 1 at 0.
+    Exprelr,
+    /// The derivative of [`Unary::Exprelr`], −1/2 at 0.
+    DExprelr,
+    /// Logical negation; the only one over truth values.
+    Not,
+}
+
+/// Functions of two arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names are the operations' usual names")]
+pub enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Pow,
+    Min,
+    Max,
+    Lt,
+    Le,
+    Eq,
+    Ne,
+    And,
+    Or,
+}
+
+impl Binary {
+    fn commutes(self) -> bool {
+        match self {
+            Binary::Add | Binary::Mul | Binary::Eq | Binary::Ne | Binary::And | Binary::Or => true,
+            // min and max do not commute where an operand is NaN
+            Binary::Sub | Binary::Div | Binary::Pow | Binary::Min | Binary::Max | Binary::Lt | Binary::Le => false,
+        }
+    }
+}
+
+/// One expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Node {
+    /// A number, by its bits (so that equality is exact and total).
+    Const(u64),
+    /// An input.
+    Leaf(Leaf),
+    /// `f(a)`
+    Unary(Unary, ExprId),
+    /// `f(a, b)`
+    Binary(Binary, ExprId, ExprId),
+    /// `c ? a : b`; both are evaluated, one is kept.
+    Select(ExprId, ExprId, ExprId),
+}
+
+/// Whether a node is a number or a truth value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// A double.
+    Number,
+    /// The result of a comparison.
+    Truth,
+}
+
+/// The expressions of one mechanism.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    index: BTreeMap<Node, ExprId>,
+}
+
+impl Graph {
+    /// The node's content.
+    pub fn node(&self, id: ExprId) -> Node {
+        self.nodes[id.index()]
+    }
+
+    /// Number of nodes.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// True before the first node.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// All nodes in topological order.
+    pub fn ids(&self) -> impl Iterator<Item = ExprId> + use<> {
+        (0..u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)).map(ExprId)
+    }
+
+    /// What a node depends on directly.
+    pub fn operands(&self, id: ExprId) -> Vec<ExprId> {
+        match self.node(id) {
+            Node::Const(_) | Node::Leaf(_) => Vec::new(),
+            Node::Unary(_, a) => vec![a],
+            Node::Binary(_, a, b) => vec![a, b],
+            Node::Select(c, a, b) => vec![c, a, b],
+        }
+    }
+
+    /// Number or truth value.
+    pub fn type_of(&self, id: ExprId) -> Type {
+        match self.node(id) {
+            Node::Const(_) | Node::Leaf(_) | Node::Select(..) => Type::Number,
+            Node::Unary(Unary::Not, _) => Type::Truth,
+            Node::Unary(..) => Type::Number,
+            Node::Binary(op, ..) => match op {
+                Binary::Lt | Binary::Le | Binary::Eq | Binary::Ne | Binary::And | Binary::Or => Type::Truth,
+                Binary::Add | Binary::Sub | Binary::Mul | Binary::Div | Binary::Pow | Binary::Min | Binary::Max => {
+                    Type::Number
+                }
+            },
+        }
+    }
+
+    fn intern(&mut self, node: Node) -> ExprId {
+        if let Some(&id) = self.index.get(&node) {
+            return id;
+        }
+        let id = ExprId(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+        self.nodes.push(node);
+        self.index.insert(node, id);
+        id
+    }
+
+    /// A number. Negative zero becomes zero: no kernel may tell them apart.
+    pub fn constant(&mut self, value: f64) -> ExprId {
+        let value = if value.to_bits() == (-0.0f64).to_bits() {
+            0.0
+        } else {
+            value
+        };
+        self.intern(Node::Const(value.to_bits()))
+    }
+
+    /// Zero.
+    pub fn zero(&mut self) -> ExprId {
+        self.constant(0.0)
+    }
+
+    /// An input.
+    pub fn leaf(&mut self, leaf: Leaf) -> ExprId {
+        self.intern(Node::Leaf(leaf))
+    }
+
+    /// The value, if it is a number known now.
+    pub fn as_constant(&self, id: ExprId) -> Option<f64> {
+        match self.node(id) {
+            Node::Const(bits) => Some(f64::from_bits(bits)),
+            Node::Leaf(_) | Node::Unary(..) | Node::Binary(..) | Node::Select(..) => None,
+        }
+    }
+
+    fn is(&self, id: ExprId, value: f64) -> bool {
+        self.as_constant(id).is_some_and(|c| c.to_bits() == value.to_bits())
+    }
+
+    /// True for the constant zero.
+    pub fn is_zero(&self, id: ExprId) -> bool {
+        self.is(id, 0.0)
+    }
+
+    /// True for the constant one.
+    pub fn is_one(&self, id: ExprId) -> bool {
+        self.is(id, 1.0)
+    }
+
+    /// `f(a)`
+    pub fn unary(&mut self, op: Unary, a: ExprId) -> ExprId {
+        if let (Some(x), true) = (self.as_constant(a), op != Unary::Not) {
+            let folded = crate::ir::interp::unary_f64(op, x);
+            return self.constant(folded);
+        }
+        match (op, self.node(a)) {
+            (Unary::Neg, Node::Unary(Unary::Neg, b)) | (Unary::Not, Node::Unary(Unary::Not, b)) => b,
+            // −(a − b) = b − a
+            (Unary::Neg, Node::Binary(Binary::Sub, x, y)) => self.sub(y, x),
+            _ => self.intern(Node::Unary(op, a)),
+        }
+    }
+
+    /// `−a`
+    pub fn neg(&mut self, a: ExprId) -> ExprId {
+        self.unary(Unary::Neg, a)
+    }
+
+    /// `a + b`
+    pub fn add(&mut self, a: ExprId, b: ExprId) -> ExprId {
+        self.binary(Binary::Add, a, b)
+    }
+
+    /// `a − b`
+    pub fn sub(&mut self, a: ExprId, b: ExprId) -> ExprId {
+        self.binary(Binary::Sub, a, b)
+    }
+
+    /// `a · b`
+    pub fn mul(&mut self, a: ExprId, b: ExprId) -> ExprId {
+        self.binary(Binary::Mul, a, b)
+    }
+
+    /// `a / b`
+    pub fn div(&mut self, a: ExprId, b: ExprId) -> ExprId {
+        self.binary(Binary::Div, a, b)
+    }
+
+    /// `f(a, b)`
+    pub fn binary(&mut self, op: Binary, a: ExprId, b: ExprId) -> ExprId {
+        if let (Some(x), Some(y)) = (self.as_constant(a), self.as_constant(b))
+            && let Some(value) = crate::ir::interp::arithmetic_f64(op, x, y)
+        {
+            return self.constant(value);
+        }
+        if let Some(simpler) = self.simplify_binary(op, a, b) {
+            return simpler;
+        }
+        let (a, b) = if op.commutes() && b < a { (b, a) } else { (a, b) };
+        self.intern(Node::Binary(op, a, b))
+    }
+
+    fn simplify_binary(&mut self, op: Binary, a: ExprId, b: ExprId) -> Option<ExprId> {
+        let negated = |g: &Graph, id: ExprId| match g.node(id) {
+            Node::Unary(Unary::Neg, x) => Some(x),
+            Node::Const(_) | Node::Leaf(_) | Node::Unary(..) | Node::Binary(..) | Node::Select(..) => None,
+        };
+        match op {
+            Binary::Add if self.is_zero(a) => Some(b),
+            Binary::Add if self.is_zero(b) => Some(a),
+            Binary::Add => match (negated(self, a), negated(self, b)) {
+                (_, Some(y)) => Some(self.sub(a, y)),
+                (Some(x), None) => Some(self.sub(b, x)),
+                (None, None) => None,
+            },
+            Binary::Sub if self.is_zero(b) => Some(a),
+            Binary::Sub if self.is_zero(a) => Some(self.neg(b)),
+            Binary::Sub if a == b => Some(self.zero()),
+            Binary::Sub => negated(self, b).map(|y| self.add(a, y)),
+            Binary::Mul if self.is_zero(a) || self.is_zero(b) => Some(self.zero()),
+            Binary::Mul if self.is_one(a) => Some(b),
+            Binary::Mul if self.is_one(b) => Some(a),
+            Binary::Mul if self.is(a, -1.0) => Some(self.neg(b)),
+            Binary::Mul if self.is(b, -1.0) => Some(self.neg(a)),
+            Binary::Mul => match (negated(self, a), negated(self, b)) {
+                (Some(x), Some(y)) => Some(self.mul(x, y)),
+                (Some(x), None) => {
+                    let product = self.mul(x, b);
+                    Some(self.neg(product))
+                }
+                (None, Some(y)) => {
+                    let product = self.mul(a, y);
+                    Some(self.neg(product))
+                }
+                (None, None) => None,
+            },
+            Binary::Div if self.is_zero(a) => Some(self.zero()),
+            Binary::Div if self.is_one(b) => Some(a),
+            Binary::Div => match (negated(self, a), negated(self, b)) {
+                (Some(x), Some(y)) => Some(self.div(x, y)),
+                (Some(x), None) => {
+                    let quotient = self.div(x, b);
+                    Some(self.neg(quotient))
+                }
+                (None, Some(y)) => {
+                    let quotient = self.div(a, y);
+                    Some(self.neg(quotient))
+                }
+                (None, None) => None,
+            },
+            Binary::Pow => self.simplify_pow(a, b),
+            Binary::And | Binary::Or | Binary::Min | Binary::Max if a == b => Some(a),
+            Binary::And
+            | Binary::Or
+            | Binary::Min
+            | Binary::Max
+            | Binary::Lt
+            | Binary::Le
+            | Binary::Eq
+            | Binary::Ne => None,
+        }
+    }
+
+    /// Integer powers up to 16 become products by squaring (so that negative bases work, as in C's `pow`); a positive
+    /// constant base becomes an exponential.
+    fn simplify_pow(&mut self, base: ExprId, exponent: ExprId) -> Option<ExprId> {
+        if let Some(n) = self.as_constant(exponent) {
+            if n.to_bits() == 0.5f64.to_bits() {
+                return Some(self.unary(Unary::Sqrt, base));
+            }
+            if n.fract() == 0.0 && n.abs() <= 16.0 {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "an integer in 0..=16"
+                )]
+                let power = self.integer_power(base, n.abs() as u32);
+                if n >= 0.0 {
+                    return Some(power);
+                }
+                let one = self.constant(1.0);
+                return Some(self.div(one, power));
+            }
+        }
+        match self.as_constant(base) {
+            Some(b) if b > 0.0 => {
+                let ln = self.constant(b.ln());
+                let scaled = self.mul(ln, exponent);
+                Some(self.unary(Unary::Exp, scaled))
+            }
+            Some(_) | None => None,
+        }
+    }
+
+    fn integer_power(&mut self, base: ExprId, n: u32) -> ExprId {
+        match n {
+            0 => self.constant(1.0),
+            1 => base,
+            _ => {
+                let half = self.integer_power(base, n / 2);
+                let square = self.mul(half, half);
+                if n.is_multiple_of(2) { square } else { self.mul(square, base) }
+            }
+        }
+    }
+
+    /// `c ? a : b`
+    pub fn select(&mut self, condition: ExprId, a: ExprId, b: ExprId) -> ExprId {
+        if a == b {
+            return a;
+        }
+        if let Node::Binary(op, x, y) = self.node(condition)
+            && let (Some(x), Some(y)) = (self.as_constant(x), self.as_constant(y))
+        {
+            return if crate::ir::interp::compare_f64(op, x, y) { a } else { b };
+        }
+        self.intern(Node::Select(condition, a, b))
+    }
+
+    /// `a` as a truth value: itself if it is one, else `a ≠ 0`.
+    pub fn truth(&mut self, a: ExprId) -> ExprId {
+        match self.type_of(a) {
+            Type::Truth => a,
+            Type::Number => {
+                let zero = self.zero();
+                self.binary(Binary::Ne, a, zero)
+            }
+        }
+    }
+
+    /// `a` as a number: itself if it is one, else 1 or 0.
+    pub fn number(&mut self, a: ExprId) -> ExprId {
+        match self.type_of(a) {
+            Type::Number => a,
+            Type::Truth => {
+                let (one, zero) = (self.constant(1.0), self.zero());
+                self.select(a, one, zero)
+            }
+        }
+    }
+
+    /// Rebuilds `roots` with some leaves replaced.
+    pub fn substitute(&mut self, roots: &[ExprId], replace: &BTreeMap<Leaf, ExprId>) -> Vec<ExprId> {
+        let order = self.reachable(roots);
+        let mut image: BTreeMap<ExprId, ExprId> = BTreeMap::new();
+        for id in order {
+            let new = match self.node(id) {
+                Node::Const(_) => id,
+                Node::Leaf(leaf) => replace.get(&leaf).copied().unwrap_or(id),
+                Node::Unary(op, a) => self.unary(op, image[&a]),
+                Node::Binary(op, a, b) => self.binary(op, image[&a], image[&b]),
+                Node::Select(c, a, b) => self.select(image[&c], image[&a], image[&b]),
+            };
+            image.insert(id, new);
+        }
+        roots.iter().map(|r| image[r]).collect()
+    }
+
+    /// Everything `roots` need, in topological order.
+    pub fn reachable(&self, roots: &[ExprId]) -> Vec<ExprId> {
+        let mut seen = vec![false; self.nodes.len()];
+        for root in roots {
+            seen[root.index()] = true;
+        }
+        for i in (0..self.nodes.len()).rev() {
+            if seen[i] {
+                for operand in self.operands(ExprId(u32::try_from(i).unwrap_or(u32::MAX))) {
+                    seen[operand.index()] = true;
+                }
+            }
+        }
+        self.ids().filter(|id| seen[id.index()]).collect()
+    }
+
+    /// The inputs `roots` read, sorted.
+    pub fn leaves(&self, roots: &[ExprId]) -> Vec<Leaf> {
+        let mut leaves: Vec<Leaf> = self
+            .reachable(roots)
+            .into_iter()
+            .filter_map(|id| match self.node(id) {
+                Node::Leaf(leaf) => Some(leaf),
+                Node::Const(_) | Node::Unary(..) | Node::Binary(..) | Node::Select(..) => None,
+            })
+            .collect();
+        leaves.sort_unstable();
+        leaves
+    }
+}
