@@ -84,9 +84,9 @@ codes! {
     /// A number that cannot be read.
     BadNumber => "bad-number", "write numbers as 12, 1.5 or 1e-3";
     /// The grammar wanted something else here.
-    UnexpectedToken => "unexpected-token", "see the NMODL grammar for what may stand here";
+    UnexpectedToken => "unexpected-token", "write what is expected, or remove what stands here";
     /// Expressions or blocks nested deeper than the parser follows.
-    NestingTooDeep => "nesting-too-deep", "split the expression with LOCAL variables";
+    NestingTooDeep => "nesting-too-deep", "split the expression with LOCAL variables, or move inner blocks to a PROCEDURE";
     /// No NEURON block, or one without SUFFIX.
     MissingSuffix => "missing-suffix", "add NEURON { SUFFIX name }";
     /// A block that the mechanism needs is not there.

@@ -17,6 +17,16 @@ pub(super) const FILE_LEVEL: [&str; 13] = [
     "TITLE",
 ];
 
+/// Words that start an entry of the NEURON block.
+pub(super) const NEURON_ENTRIES: [&str; 6] = [
+    "SUFFIX",
+    "USEION",
+    "NONSPECIFIC_CURRENT",
+    "RANGE",
+    "GLOBAL",
+    "THREADSAFE",
+];
+
 /// A construct of the language that this version refuses.
 pub(super) struct Refused {
     /// The keyword that starts it.
@@ -201,4 +211,33 @@ pub(super) fn is_file_level(word: &str) -> bool {
 /// The entry for a word.
 pub(super) fn find<'t>(table: &'t [Refused], word: &str) -> Option<&'t Refused> {
     table.iter().find(|r| r.word == word)
+}
+
+/// What a misspelt word was probably meant to be: the candidate at most two edits away, the nearest first in the list.
+pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+    // Longer words are no misspelt keywords, and the distance takes quadratic time.
+    if word.len() > 24 {
+        return None;
+    }
+    let word = word.to_ascii_uppercase();
+    let (distance, best) = candidates
+        .iter()
+        .map(|c| (edit_distance(&word, c), *c))
+        .min_by_key(|(d, _)| *d)?;
+    (distance <= 2).then_some(best)
+}
+
+/// Levenshtein's distance in bytes, by rows.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
 }

@@ -237,6 +237,17 @@ impl Parser<'_> {
         self.report(diagnostic)
     }
 
+    /// The same where one of a few words could stand, of which this may be a misspelling.
+    fn unexpected_word(&mut self, wanted: &str, candidates: &[&str]) -> Reported {
+        let (before, word) = (self.diagnostics.len(), self.word().unwrap_or_default());
+        let reported = self.unexpected(wanted);
+        // Nothing is pushed if this place has been reported before.
+        if let (Some(nearest), Some(d)) = (keywords::nearest(word, candidates), self.diagnostics.get_mut(before)) {
+            d.help = Some(format!("did you mean `{nearest}`?"));
+        }
+        reported
+    }
+
     /// Reports the VERBATIM block here, at its keyword.
     fn refuse_verbatim(&mut self) -> Reported {
         let start = self.peek().span.start;
@@ -343,7 +354,9 @@ impl Parser<'_> {
                     self.skip_refused(refused);
                     Ok(())
                 }
-                None => Err(self.unexpected("a block such as NEURON, PARAMETER or BREAKPOINT")),
+                None => {
+                    Err(self.unexpected_word("a block such as NEURON, PARAMETER or BREAKPOINT", &keywords::FILE_LEVEL))
+                }
             },
         };
         if read.is_err() {

@@ -56,7 +56,10 @@ impl Parser<'_> {
             }
             _ => match keywords::find(&keywords::REFUSED_NEURON, word) {
                 Some(refused) => self.skip_refused(refused),
-                None => return Err(self.unexpected("SUFFIX, USEION, NONSPECIFIC_CURRENT, RANGE, GLOBAL or `}`")),
+                None => {
+                    let wanted = "SUFFIX, USEION, NONSPECIFIC_CURRENT, RANGE, GLOBAL, THREADSAFE or `}`";
+                    return Err(self.unexpected_word(wanted, &keywords::NEURON_ENTRIES));
+                }
             },
         }
         Ok(())

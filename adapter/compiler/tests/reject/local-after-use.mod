@@ -1,0 +1,19 @@
+NEURON {
+    SUFFIX x
+    NONSPECIFIC_CURRENT i
+    RANGE g
+}
+
+PARAMETER {
+    g = 0.001 (S/cm2)
+    v (mV)
+}
+
+BREAKPOINT {
+    i = g*v
+    if (v > 0) {
+        i = a
+        LOCAL a : error[unexpected-token]
+        a = 1
+    }
+}

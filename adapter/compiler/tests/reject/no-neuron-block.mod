@@ -1,0 +1,3 @@
+PARAMETER { : error[missing-suffix]
+    g = 0.001
+}

@@ -1,0 +1,7 @@
+NEURON { : error[missing-suffix]
+    RANGE g
+}
+
+PARAMETER {
+    g = 0.001
+}

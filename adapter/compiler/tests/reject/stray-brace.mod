@@ -1,0 +1,15 @@
+NEURON {
+    SUFFIX x
+    NONSPECIFIC_CURRENT i
+    RANGE g
+}
+
+PARAMETER {
+    g = 0.001 (S/cm2)
+    v (mV)
+}
+
+BREAKPOINT {
+    i = g*v
+}
+} : error[unexpected-token]

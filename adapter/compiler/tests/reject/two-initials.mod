@@ -1,0 +1,20 @@
+NEURON {
+    SUFFIX x
+    NONSPECIFIC_CURRENT i
+    RANGE g
+}
+
+PARAMETER {
+    g = 0.001 (S/cm2)
+    v (mV)
+}
+
+INITIAL {
+}
+
+INITIAL { : error[duplicate-definition]
+}
+
+BREAKPOINT {
+    i = g*v
+}

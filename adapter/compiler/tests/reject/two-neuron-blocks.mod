@@ -1,0 +1,18 @@
+NEURON {
+    SUFFIX x
+    NONSPECIFIC_CURRENT i
+    RANGE g
+}
+
+PARAMETER {
+    g = 0.001 (S/cm2)
+    v (mV)
+}
+
+NEURON { : error[duplicate-definition]
+    THREADSAFE
+}
+
+BREAKPOINT {
+    i = g*v
+}

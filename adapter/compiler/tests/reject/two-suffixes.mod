@@ -1,0 +1,9 @@
+NEURON {
+    SUFFIX a
+    SUFFIX b : error[duplicate-definition]
+    NONSPECIFIC_CURRENT i
+}
+
+BREAKPOINT {
+    i = 0
+}

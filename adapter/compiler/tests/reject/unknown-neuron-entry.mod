@@ -1,0 +1,5 @@
+NEURON {
+    SUFFIX x
+    NONSPECIFIK_CURRENT i : error[unexpected-token]
+}
+

@@ -1,0 +1,46 @@
+NEURON {
+    SUFFIX x
+    NONSPECIFIC_CURRENT i
+    RANGE g
+}
+
+PARAMETER {
+    g = 0.001 (S/cm2)
+    v (mV)
+}
+
+PROCEDURE p() {
+    WHILE (a < 1) { : error[unsupported]
+        a = a + 1
+    }
+    while (a < 1) { : error[unsupported]
+        a = a + 1
+    }
+    FROM k = 0 TO 3 { : error[unsupported]
+        a = a + 1
+    }
+    FORALL s { : error[unsupported]
+        a = a + 1
+    }
+    FOR_NETCONS(a) { : error[unsupported]
+        a = a + 1
+    }
+    WATCH (v > 0) 2 : error[unsupported]
+    PUTQ(a) : error[unsupported]
+    GETQ(a) : error[unsupported]
+    ~ a <-> b (1, 2) : error[unsupported]
+    CONSERVE a + b = 1 : error[unsupported]
+    COMPARTMENT a {b c} : error[unsupported]
+    LONGITUDINAL_DIFFUSION d {b} : error[unsupported]
+    PROTECT a = 1 : error[unsupported]
+    MUTEXLOCK : error[unsupported]
+    MUTEXUNLOCK : error[unsupported]
+    SENS a : error[unsupported]
+    RESET : error[unsupported]
+    LAG a BY 1 : error[unsupported]
+    MATCH a : error[unsupported]
+}
+
+BREAKPOINT {
+    i = g*v
+}
