@@ -3,7 +3,7 @@ TITLE Squid axon: transient sodium, delayed rectifier and leak
 COMMENT
 Origin  Hodgkin AL, Huxley AF (1952) A quantitative description of membrane current and its application to
         conduction and excitation in nerve. J Physiol 117:500-544. DOI 10.1113/jphysiol.1952.sp004764
-        Rates: eqs. 12, 13, 20, 21, 23, 24; conductances and leak potential: table 3; factor 3 per 10 degC above 6.3 degC: p. 508 ff.
+        Rates: eqs. 12, 13, 20, 21, 23, 24; conductances and leak potential: table 3; the rates triple per 10 degC above 6.3 degC.
 Sign    Modern: outward current positive, v inside minus outside, rest at -65 mV (their V is -65 - v).
         Their leak potential of -10.613 mV, chosen so that no current flows at rest, becomes -54.387 mV.
 Units   mV, ms, mA/cm2, S/cm2, degC.
