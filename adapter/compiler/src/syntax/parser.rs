@@ -269,7 +269,7 @@ impl Parser<'_> {
 
 // Skipping.
 impl Parser<'_> {
-    /// Skips one token, or all of a brace group. Stops early where a file-level word shows that the group was left open.
+    /// Skips one token, or all of a brace group; stops early where a file-level word shows that it was left open.
     fn skip_one(&mut self) {
         if !self.at_symbol("{") {
             self.advance();
