@@ -1,19 +1,46 @@
 //! A minimal, fast host for Arbor mechanism catalogues: cable cells, cut and stepped exactly as Arbor does it.
 //!
 //! Geometry, from shape to numbers: [`swc`] → [`morphology`] → [`region`], [`policy`] → [`mod@discretise`] → [`tree_table`].
+//!
+//! Time: [`load`] a catalogue, describe [`cell`]s, run a [`simulation`], record [`probe`]s.
 
+mod cable;
+pub mod catalogue;
+pub mod cell;
+pub mod detector;
 pub mod discretise;
+pub mod epoch;
 pub mod error;
+mod group;
+mod layout;
+pub mod load;
 pub mod morphology;
+mod name;
 pub mod policy;
+pub mod probe;
 pub mod region;
+pub mod sim_error;
+pub mod simulation;
+mod step;
+pub mod stimulus;
+mod storage;
 pub mod swc;
 pub mod tree_table;
 
+pub use catalogue::{AbiChoice, CatalogueInfo, FieldInfo, IonDependency, MechanismInfo, MechanismKind, Seed};
+pub use cell::{CellDescription, DensityPaint, IonProperties, default_ions};
+pub use detector::{Detector, Spike};
 pub use discretise::{CableProperties, Discretisation, PropertyMap, discretise};
+pub use epoch::{Schedule, Steps};
 pub use error::{GeometryError, SwcError};
+pub use load::{Catalogue, LoadError};
+pub use mech_abi::AbiLevel;
 pub use morphology::{Cable, Location, Morphology, Point, Segment, SegmentTree};
 pub use policy::CvPolicy;
+pub use probe::{Probe, ProbeKind};
 pub use region::Region;
+pub use sim_error::{Feature, SimError};
+pub use simulation::{RunSummary, SampleView, Samples, Simulation, Sink};
+pub use stimulus::IClamp;
 pub use swc::{load_swc_arbor, load_swc_neuron};
 pub use tree_table::TreeTable;

@@ -5,7 +5,7 @@
  * Define MECH_ABI_LEVEL as 6 or 7 before including (default 7). C11, no dependencies but the C library's headers.
  *
  * Roles. The host allocates everything; a mechanism allocates nothing and keeps no pointer between calls. A catalogue is
- * a shared object exporting `get_catalogue`; graddiff's also export `graddiff_catalogue_info`.
+ * a shared object exporting `get_catalogue`; graddiff's also export `graddiff_catalogue_info_v1`.
  *
  * Threads. Hooks of one mechanism may run concurrently on different ppacks, never on the same one.
  *

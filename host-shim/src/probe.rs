@@ -1,0 +1,302 @@
+//! Probes: what to record, resolved once into weighted sums over the group's arrays.
+//!
+//! Every probe is a linear functional Σ w·x of one array, so that recording costs the same whatever it is about.
+
+use crate::cell::CellDescription;
+use crate::discretise::Discretisation;
+use crate::group::Group;
+use crate::morphology::Location;
+use crate::sim_error::SimError;
+
+/// One recorded quantity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probe {
+    /// Cell, in the order in which the simulation was given them.
+    pub cell: usize,
+    /// What to record there.
+    pub kind: ProbeKind,
+}
+
+/// What a probe records. Locations of densities and ions mean the CV that holds them; where CVs meet, the distal one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ProbeKind {
+    /// Membrane voltage, mV, interpolated in axial resistance as Arbor's probe does.
+    Voltage {
+        /// Where.
+        at: Location,
+    },
+    /// A state of a density mechanism.
+    State {
+        /// Painted name.
+        mechanism: String,
+        /// STATE or ASSIGNED variable.
+        state: String,
+        /// Where.
+        at: Location,
+    },
+    /// A RANGE parameter of a density mechanism.
+    Parameter {
+        /// Painted name.
+        mechanism: String,
+        /// The parameter.
+        parameter: String,
+        /// Where.
+        at: Location,
+    },
+    /// Total current density through the membrane, A/m², outward positive, injected current counted as inward.
+    MembraneCurrent {
+        /// Where.
+        at: Location,
+    },
+    /// Current density of an ion, A/m².
+    IonCurrent {
+        /// The ion.
+        ion: String,
+        /// Where.
+        at: Location,
+    },
+    /// Reversal potential of an ion, mV.
+    IonReversal {
+        /// The ion.
+        ion: String,
+        /// Where.
+        at: Location,
+    },
+    /// Internal concentration of an ion, mM.
+    IonInternal {
+        /// The ion.
+        ion: String,
+        /// Where.
+        at: Location,
+    },
+    /// External concentration of an ion, mM.
+    IonExternal {
+        /// The ion.
+        ion: String,
+        /// Where.
+        at: Location,
+    },
+    /// Σ w·Xi over CVs of the cell. graddiff's carriers keep ∂V/∂θ in the internal concentration of a made-up ion; with
+    /// the weights of a voltage probe this is that probe's sensitivity.
+    IonInternalInterpolated {
+        /// The ion.
+        ion: String,
+        /// (CV of the cell, weight).
+        weights: Vec<(usize, f64)>,
+    },
+}
+
+/// An array of a group.
+#[derive(Debug, Clone, Copy)]
+enum Array {
+    Voltage,
+    MembraneCurrent,
+    IonCurrent(usize),
+    IonReversal(usize),
+    IonInternal(usize),
+    IonExternal(usize),
+    State(usize, usize),
+    Parameter(usize, usize),
+}
+
+impl Array {
+    fn of(self, group: &Group) -> &[f64] {
+        match self {
+            Self::Voltage => &group.shared.voltage_mv,
+            Self::MembraneCurrent => &group.shared.current,
+            Self::IonCurrent(ion) => &group.shared.ions[ion].current,
+            Self::IonReversal(ion) => &group.shared.ions[ion].reversal_mv,
+            Self::IonInternal(ion) => &group.shared.ions[ion].internal_mm,
+            Self::IonExternal(ion) => &group.shared.ions[ion].external_mm,
+            Self::State(mechanism, row) => group.mechanisms[mechanism].state(row),
+            Self::Parameter(mechanism, row) => group.mechanisms[mechanism].parameter(row),
+        }
+    }
+}
+
+/// A probe, resolved.
+#[derive(Debug)]
+pub(crate) struct Tap {
+    group: usize,
+    array: Array,
+    /// (position in the array, weight).
+    terms: Vec<(usize, f64)>,
+}
+
+impl Tap {
+    /// The value now.
+    pub(crate) fn read(&self, groups: &[Group]) -> f64 {
+        let array = self.array.of(&groups[self.group]);
+        self.terms.iter().map(|&(at, weight)| weight * array[at]).sum()
+    }
+}
+
+/// Where a probe's cell lives.
+pub(crate) struct Place<'a> {
+    pub(crate) groups: &'a [Group],
+    /// (group, cell of the group).
+    pub(crate) cells: &'a [(usize, usize)],
+    pub(crate) descriptions: &'a [CellDescription],
+}
+
+impl Place<'_> {
+    /// Resolves the `index`-th probe of a list.
+    pub(crate) fn resolve(&self, index: usize, probe: &Probe) -> Result<Tap, SimError> {
+        let n_cells = self.cells.len();
+        let no_cell = || SimError::NoSuchCell {
+            cell: probe.cell,
+            n_cells,
+        };
+        let &(group_index, in_group) = self.cells.get(probe.cell).ok_or_else(no_cell)?;
+        let cx = Resolver {
+            index,
+            cell: probe.cell,
+            group_index,
+            in_group,
+            group: &self.groups[group_index],
+            description: &self.descriptions[probe.cell],
+            discretisation: &self.groups[group_index].cells[in_group].discretisation,
+        };
+        match &probe.kind {
+            ProbeKind::Voltage { at } => cx.voltage(at),
+            ProbeKind::MembraneCurrent { at } => {
+                Ok(cx.tap(Array::MembraneCurrent, vec![(cx.first() + cx.cv(at)?, 1.0)]))
+            }
+            ProbeKind::State { mechanism, state, at } => cx.state(mechanism, state, at),
+            ProbeKind::Parameter {
+                mechanism,
+                parameter,
+                at,
+            } => cx.parameter(mechanism, parameter, at),
+            ProbeKind::IonCurrent { ion, at } => cx.ion(ion, &[(cx.cv(at)?, 1.0)], Array::IonCurrent),
+            ProbeKind::IonReversal { ion, at } => cx.ion(ion, &[(cx.cv(at)?, 1.0)], Array::IonReversal),
+            ProbeKind::IonInternal { ion, at } => cx.ion(ion, &[(cx.cv(at)?, 1.0)], Array::IonInternal),
+            ProbeKind::IonExternal { ion, at } => cx.ion(ion, &[(cx.cv(at)?, 1.0)], Array::IonExternal),
+            ProbeKind::IonInternalInterpolated { ion, weights } => {
+                let n_cvs = cx.discretisation.n_cvs();
+                if let Some(&(cv, weight)) = weights.iter().find(|(cv, w)| *cv >= n_cvs || !w.is_finite()) {
+                    return Err(SimError::ProbeWeight {
+                        probe: index,
+                        cell: probe.cell,
+                        cv,
+                        weight,
+                        n_cvs,
+                    });
+                }
+                cx.ion(ion, weights, Array::IonInternal)
+            }
+        }
+    }
+}
+
+struct Resolver<'a> {
+    index: usize,
+    cell: usize,
+    group_index: usize,
+    in_group: usize,
+    group: &'a Group,
+    description: &'a CellDescription,
+    discretisation: &'a Discretisation,
+}
+
+impl Resolver<'_> {
+    fn first(&self) -> usize {
+        self.group.cells[self.in_group].cvs.start
+    }
+
+    fn tap(&self, array: Array, terms: Vec<(usize, f64)>) -> Tap {
+        Tap {
+            group: self.group_index,
+            array,
+            terms,
+        }
+    }
+
+    fn check(&self, at: &Location) -> Result<(), SimError> {
+        let geometry = |source| SimError::Geometry {
+            cell: self.cell,
+            source,
+        };
+        self.description.morphology.check_location(at).map_err(geometry)
+    }
+
+    /// CV of the cell.
+    fn cv(&self, at: &Location) -> Result<usize, SimError> {
+        self.check(at)?;
+        Ok(self.discretisation.cv_nonempty(at))
+    }
+
+    fn voltage(&self, at: &Location) -> Result<Tap, SimError> {
+        self.check(at)?;
+        let cell = self.description;
+        let weights = self
+            .discretisation
+            .voltage_weights(&cell.morphology, &cell.properties, at);
+        let first = self.first();
+        Ok(self.tap(
+            Array::Voltage,
+            weights.into_iter().map(|(cv, w)| (first + cv, w)).collect(),
+        ))
+    }
+
+    /// Mechanism of the group, and instance that covers the location.
+    fn instance(&self, mechanism: &str, at: &Location) -> Result<(usize, usize), SimError> {
+        let cell = &self.group.cells[self.in_group];
+        let not_painted = || SimError::NotPainted {
+            cell: self.cell,
+            mechanism: mechanism.to_owned(),
+        };
+        let &k = cell.names.get(mechanism).ok_or_else(not_painted)?;
+        let cv = i32::try_from(self.first() + self.cv(at)?);
+        let range = cell.instances[k].clone();
+        let cvs = &self.group.mechanisms[k].cvs()[range.clone()];
+        let found = cv.ok().and_then(|cv| cvs.binary_search(&cv).ok());
+        let uncovered = || SimError::ProbeUncovered {
+            probe: self.index,
+            cell: self.cell,
+            mechanism: mechanism.to_owned(),
+            at: *at,
+        };
+        Ok((k, range.start + found.ok_or_else(uncovered)?))
+    }
+
+    fn state(&self, mechanism: &str, state: &str, at: &Location) -> Result<Tap, SimError> {
+        let (k, instance) = self.instance(mechanism, at)?;
+        let unknown = || SimError::UnknownState {
+            mechanism: mechanism.to_owned(),
+            state: state.to_owned(),
+        };
+        let row = self.group.mechanisms[k].info().state(state).ok_or_else(unknown)?;
+        Ok(self.tap(Array::State(k, row), vec![(instance, 1.0)]))
+    }
+
+    fn parameter(&self, mechanism: &str, parameter: &str, at: &Location) -> Result<Tap, SimError> {
+        let (k, instance) = self.instance(mechanism, at)?;
+        let info = self.group.mechanisms[k].info();
+        let row = info.parameter(parameter).ok_or_else(|| SimError::UnknownParameter {
+            cell: self.cell,
+            mechanism: mechanism.to_owned(),
+            parameter: parameter.to_owned(),
+            is_global: info.global(parameter).is_some(),
+        })?;
+        Ok(self.tap(Array::Parameter(k, row), vec![(instance, 1.0)]))
+    }
+
+    fn ion(&self, ion: &str, cvs: &[(usize, f64)], array: fn(usize) -> Array) -> Result<Tap, SimError> {
+        let first = self.first();
+        let missing = |cv| SimError::ProbeIon {
+            probe: self.index,
+            cell: self.cell,
+            ion: ion.to_owned(),
+            cv,
+        };
+        let Some(k) = self.group.shared.ions.iter().position(|i| i.name == ion) else {
+            return Err(missing(cvs.first().map_or(0, |c| c.0)));
+        };
+        let store = &self.group.shared.ions[k];
+        let terms = cvs
+            .iter()
+            .map(|&(cv, w)| Ok((store.position(first + cv).ok_or_else(|| missing(cv))?, w)));
+        Ok(self.tap(array(k), terms.collect::<Result<_, SimError>>()?))
+    }
+}

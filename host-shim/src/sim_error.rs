@@ -1,0 +1,361 @@
+//! Why a simulation cannot be built or run. One variant per defect, with the offending values.
+
+use thiserror::Error;
+
+use crate::catalogue::MechanismKind;
+use crate::error::GeometryError;
+use crate::morphology::{Cable, Location};
+
+/// What a mechanism may need that this host does not offer yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// Kinds other than density.
+    Kind(MechanismKind),
+    /// WHITE_NOISE variables.
+    WhiteNoise,
+    /// POST_EVENT blocks.
+    PostEvents,
+    /// Diffusive concentrations (Xd).
+    DiffusiveIon,
+    /// A density mechanism that writes eX.
+    WriteReversal,
+    /// Rebinding of ions in a derived name (`mech/x=ca`).
+    IonRebinding,
+}
+
+impl std::fmt::Display for Feature {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Kind(kind) => write!(f, "being a {kind}"),
+            Self::WhiteNoise => f.write_str("white noise"),
+            Self::PostEvents => f.write_str("POST_EVENT"),
+            Self::DiffusiveIon => f.write_str("a diffusive concentration"),
+            Self::WriteReversal => f.write_str("writing a reversal potential"),
+            Self::IonRebinding => f.write_str("ion rebinding"),
+        }
+    }
+}
+
+/// Defects of a cell description, a request, or of the solution itself.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SimError {
+    /// The cell's shape, policy or properties.
+    #[error("cell {cell}: {source}")]
+    Geometry {
+        /// The cell.
+        cell: usize,
+        /// The defect.
+        source: GeometryError,
+    },
+    /// No catalogue has that mechanism.
+    #[error("cell {cell}: no catalogue holds a mechanism `{mechanism}`")]
+    UnknownMechanism {
+        /// The cell.
+        cell: usize,
+        /// Name painted.
+        mechanism: String,
+    },
+    /// Two catalogues define the same mechanism.
+    #[error("mechanism `{mechanism}` is in more than one of the catalogues")]
+    AmbiguousMechanism {
+        /// The name.
+        mechanism: String,
+    },
+    /// The mechanism needs something that this host cannot do.
+    #[error("mechanism `{mechanism}` needs {feature}, which this host does not support")]
+    Unsupported {
+        /// The mechanism.
+        mechanism: String,
+        /// What it needs.
+        feature: Feature,
+    },
+    /// A derived name whose part after the slash cannot be read.
+    #[error("cell {cell}: `{assignment}` in `{mechanism}` is not of the form global=number")]
+    DerivedName {
+        /// The cell.
+        cell: usize,
+        /// Name painted.
+        mechanism: String,
+        /// The offending part.
+        assignment: String,
+    },
+    /// No such global.
+    #[error("cell {cell}: mechanism `{mechanism}` has no global `{global}`")]
+    UnknownGlobal {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// Name asked for.
+        global: String,
+    },
+    /// A global outside the range that the mechanism declares.
+    #[error("cell {cell}: global `{global}` of `{mechanism}` is {value}, admissible is [{low}, {high}]")]
+    GlobalRange {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// The global.
+        global: String,
+        /// Value asked for.
+        value: f64,
+        /// Lowest admissible value.
+        low: f64,
+        /// Highest admissible value.
+        high: f64,
+    },
+    /// Globals given for a mechanism that is not painted on the cell.
+    #[error("cell {cell}: globals are given for `{mechanism}`, which is not painted there")]
+    UnusedGlobals {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+    },
+    /// No such parameter.
+    #[error("cell {cell}: mechanism `{mechanism}` has no RANGE parameter `{parameter}`{}", if *.is_global { " (it is a global)" } else { "" })]
+    UnknownParameter {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// Name asked for.
+        parameter: String,
+        /// A global has that name.
+        is_global: bool,
+    },
+    /// A parameter that is infinite or NaN.
+    #[error("cell {cell}: parameter `{parameter}` of `{mechanism}` is {value}")]
+    BadParameter {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// The parameter.
+        parameter: String,
+        /// Value given.
+        value: f64,
+    },
+    /// A parameter without default that nobody sets.
+    #[error("cell {cell}: parameter `{parameter}` of `{mechanism}` has no default and is not set on {cable}")]
+    UnsetParameter {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// The parameter.
+        parameter: String,
+        /// Where.
+        cable: Cable,
+    },
+    /// One mechanism painted twice over the same place.
+    #[error("cell {cell}: `{mechanism}` is painted on {first} and again on {second}, which overlap")]
+    OverlappingPaint {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// One of the cables.
+        first: Cable,
+        /// The other.
+        second: Cable,
+    },
+    /// Two mechanisms write the same concentration in the same place.
+    #[error("cell {cell}: more than one mechanism writes the {side} concentration of `{ion}` on {first} and {second}")]
+    OverlappingWriters {
+        /// The cell.
+        cell: usize,
+        /// The ion.
+        ion: String,
+        /// `internal` or `external`.
+        side: &'static str,
+        /// One of the cables.
+        first: Cable,
+        /// The other.
+        second: Cable,
+    },
+    /// A mechanism uses an ion that the cell does not declare.
+    #[error("cell {cell}: mechanism `{mechanism}` uses ion `{ion}`, which the cell does not declare")]
+    UnknownIon {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// The ion.
+        ion: String,
+    },
+    /// An ion property that is not finite, or a negative concentration.
+    #[error("cell {cell}: {what} of ion `{ion}` is {value}")]
+    BadIon {
+        /// The cell.
+        cell: usize,
+        /// The ion.
+        ion: String,
+        /// Which property.
+        what: &'static str,
+        /// Value given.
+        value: f64,
+    },
+    /// A mechanism insists on another valence.
+    #[error("cell {cell}: mechanism `{mechanism}` expects valence {expected} of ion `{ion}`, it is {found}")]
+    Valence {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// The ion.
+        ion: String,
+        /// Valence declared by the cell.
+        found: i32,
+        /// Valence wanted.
+        expected: i32,
+    },
+    /// Cells of one group disagree about an ion's valence.
+    #[error("cell {cell}: ion `{ion}` has valence {found}, another cell of its group says {expected}")]
+    GroupValence {
+        /// The cell.
+        cell: usize,
+        /// The ion.
+        ion: String,
+        /// Valence here.
+        found: i32,
+        /// Valence there.
+        expected: i32,
+    },
+    /// A clamp with times that do not ascend, or numbers that are not finite.
+    #[error("cell {cell}: clamp {clamp} {what}")]
+    Clamp {
+        /// The cell.
+        cell: usize,
+        /// The clamp.
+        clamp: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A detector whose threshold is not finite.
+    #[error("cell {cell}: detector {detector} has threshold {threshold_mv} mV")]
+    Threshold {
+        /// The cell.
+        cell: usize,
+        /// The detector.
+        detector: usize,
+        /// Threshold given.
+        threshold_mv: f64,
+    },
+    /// A schedule that makes no sense.
+    #[error("schedule: {what}")]
+    Schedule {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A time step that is not positive and finite.
+    #[error("time step {dt_ms} ms is not positive and finite")]
+    TimeStep {
+        /// Step asked for, ms.
+        dt_ms: f64,
+    },
+    /// An end that is not finite, or lies in the past.
+    #[error("cannot run to {t_end_ms} ms: time is {now_ms} ms")]
+    EndTime {
+        /// End asked for, ms.
+        t_end_ms: f64,
+        /// Present time, ms.
+        now_ms: f64,
+    },
+    /// No such cell.
+    #[error("no cell {cell}: there are {n_cells}")]
+    NoSuchCell {
+        /// Cell asked for.
+        cell: usize,
+        /// Number of cells.
+        n_cells: usize,
+    },
+    /// The mechanism is not on that cell.
+    #[error("mechanism `{mechanism}` is not painted on cell {cell}")]
+    NotPainted {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+    },
+    /// No such state.
+    #[error("mechanism `{mechanism}` has no state `{state}`")]
+    UnknownState {
+        /// The mechanism.
+        mechanism: String,
+        /// Name asked for.
+        state: String,
+    },
+    /// A vector of the wrong length.
+    #[error("parameter `{parameter}` of `{mechanism}` on cell {cell} has {expected} instances, {found} values given")]
+    Length {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// The parameter.
+        parameter: String,
+        /// Values given.
+        found: usize,
+        /// Instances.
+        expected: usize,
+    },
+    /// A probe of a mechanism that does not cover the place.
+    #[error("probe {probe}: mechanism `{mechanism}` does not cover {at} of cell {cell}")]
+    ProbeUncovered {
+        /// Position in the list of probes.
+        probe: usize,
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// The place.
+        at: Location,
+    },
+    /// A probe of an ion that no mechanism uses there.
+    #[error("probe {probe}: no mechanism uses ion `{ion}` on CV {cv} of cell {cell}")]
+    ProbeIon {
+        /// Position in the list of probes.
+        probe: usize,
+        /// The cell.
+        cell: usize,
+        /// The ion.
+        ion: String,
+        /// CV of the cell.
+        cv: usize,
+    },
+    /// A probe weight that is not finite, or on a CV that the cell does not have.
+    #[error("probe {probe}: weight {weight} on CV {cv} of cell {cell}, which has {n_cvs} CVs")]
+    ProbeWeight {
+        /// Position in the list of probes.
+        probe: usize,
+        /// The cell.
+        cell: usize,
+        /// CV asked for.
+        cv: usize,
+        /// Weight given.
+        weight: f64,
+        /// CVs of the cell.
+        n_cvs: usize,
+    },
+    /// The voltage became infinite or NaN.
+    #[error("voltage of CV {cv} of cell {cell} is {v_mv} at {t_ms} ms")]
+    NonFinite {
+        /// End of the step in which it happened, ms.
+        t_ms: f64,
+        /// The cell.
+        cell: usize,
+        /// First such CV of the cell.
+        cv: usize,
+        /// The value.
+        v_mv: f64,
+    },
+    /// Our bug: instances that do not fit the mechanism's tables.
+    #[error("internal error: instances of `{mechanism}` do not fit its tables")]
+    Layout {
+        /// The mechanism.
+        mechanism: String,
+    },
+}

@@ -1,0 +1,50 @@
+//! A fixed-length array at an aligned address, without `unsafe`: the buffer is longer than needed and the array starts
+//! at its first aligned element. It never grows, and moving it does not move the heap block.
+
+use std::ops::{Deref, DerefMut};
+
+/// `len` values, the first at a multiple of the alignment. Not `Clone`: a copy's buffer would lie elsewhere.
+#[derive(Debug)]
+pub(crate) struct Aligned<T> {
+    buffer: Vec<T>,
+    start: usize,
+    len: usize,
+}
+
+impl<T: Copy> Aligned<T> {
+    /// `len` copies of `value` at a multiple of `alignment` bytes (a power of two).
+    pub(crate) fn filled(len: usize, alignment: usize, value: T) -> Self {
+        let size = size_of::<T>();
+        let alignment = alignment.max(size);
+        let buffer = vec![value; len + alignment / size];
+        let misfit = buffer.as_ptr().addr() % alignment;
+        let start = (alignment - misfit) % alignment / size;
+        Self { buffer, start, len }
+    }
+
+    /// `values`, extended to `len` with `pad`.
+    pub(crate) fn copied(values: &[T], len: usize, alignment: usize, pad: T) -> Self {
+        let mut array = Self::filled(len, alignment, pad);
+        let n = len.min(values.len());
+        array[..n].copy_from_slice(&values[..n]);
+        array
+    }
+
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
+        self.buffer.as_mut_ptr().wrapping_add(self.start)
+    }
+}
+
+impl<T> Deref for Aligned<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.buffer[self.start..self.start + self.len]
+    }
+}
+
+impl<T> DerefMut for Aligned<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.buffer[self.start..self.start + self.len]
+    }
+}
