@@ -47,8 +47,8 @@ fn unary_derivative(g: &mut Graph, op: Unary, a: ExprId, f: ExprId, da: ExprId) 
         Unary::Log => g.div(da, a),
         Unary::Sqrt => {
             let half = g.constant(0.5);
-            let scaled = g.mul(half, da);
-            g.div(scaled, f)
+            let slope = quotient_unless_still(g, da, f);
+            g.mul(half, slope)
         }
         Unary::Sin => {
             let cos = g.unary(Unary::Cos, a);
@@ -63,7 +63,7 @@ fn unary_derivative(g: &mut Graph, op: Unary, a: ExprId, f: ExprId, da: ExprId) 
             let square = g.mul(a, a);
             let rest = g.sub(one, square);
             let root = g.unary(Unary::Sqrt, rest);
-            let slope = g.div(da, root);
+            let slope = quotient_unless_still(g, da, root);
             if op == Unary::Asin { slope } else { g.neg(slope) }
         }
         Unary::Atan => {
@@ -104,6 +104,14 @@ fn unary_derivative(g: &mut Graph, op: Unary, a: ExprId, f: ExprId, da: ExprId) 
     }
 }
 
+/// `da / b`, and 0 where da = 0 even if b = 0 too: sqrt(max(x, 0)) stays at 0 for x < 0, and so does its slope.
+fn quotient_unless_still(g: &mut Graph, da: ExprId, b: ExprId) -> ExprId {
+    let zero = g.zero();
+    let still = g.binary(Binary::Eq, da, zero);
+    let quotient = g.div(da, b);
+    g.select(still, zero, quotient)
+}
+
 /// d f(a, b), where `f` is the node of `f(a, b)` itself.
 fn binary_derivative(
     g: &mut Graph,
@@ -137,8 +145,12 @@ fn binary_derivative(
             if g.is_zero(db) {
                 return by_base;
             }
+            // a^b log a, which vanishes with a^b: a gate may be 0 where its exponent is tuned
             let log = g.unary(Unary::Log, a);
             let by_exponent = g.mul(f, log);
+            let zero = g.zero();
+            let vanishes = g.binary(Binary::Eq, f, zero);
+            let by_exponent = g.select(vanishes, zero, by_exponent);
             let by_exponent = g.mul(by_exponent, db);
             g.add(by_base, by_exponent)
         }
