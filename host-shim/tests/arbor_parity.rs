@@ -158,29 +158,48 @@ INITIAL { cai = rest }
 DERIVATIVE pool { cai' = -ica*0.05/(2*0.0965*depth) - (cai - rest)/tau }
 ";
 
+/// Made up: external calcium that starts from the internal one. INITIAL runs twice, and what the first pass wrote from
+/// the reset concentration is what `kca` remembers in the second.
+const CAOUT: &str = "
+NEURON {
+    SUFFIX caout
+    USEION ca READ cai WRITE cao
+}
+STATE { cao }
+BREAKPOINT {
+    SOLVE outside METHOD cnexp
+}
+INITIAL { cao = 2 + 10000*cai }
+DERIVATIVE outside { cao' = (2 - cao)/50 }
+";
+
 /// Potassium current gated by calcium, instantaneous: reads what the shell wrote in the step before.
 const KCA: &str = "
 NEURON {
     SUFFIX kca
     USEION k READ ek WRITE ik
-    USEION ca READ cai
+    USEION ca READ cai, cao
     RANGE gmax
 }
 PARAMETER { gmax = 0.001 (S/cm2) }
-ASSIGNED { open }
+ASSIGNED { open start }
 BREAKPOINT {
     open = cai/(cai + 0.001)
-    ik = gmax*open*(v - ek)
+    ik = gmax*open*start*(v - ek)
 }
-INITIAL { open = cai/(cai + 0.001) }
+INITIAL {
+    open = cai/(cai + 0.001)
+    start = 0.5*cao
+}
 ";
 
-const MODS: [(&str, &str); 6] = [
+const MODS: [(&str, &str); 7] = [
     ("squid", SQUID),
     ("leak", LEAK),
     ("hcn", HCN),
     ("cahva", CAHVA),
     ("cashell", CASHELL),
+    ("caout", CAOUT),
     ("kca", KCA),
 ];
 
@@ -596,6 +615,8 @@ fn calcium_written_on_part_of_the_membrane() {
     let n = cell.description.morphology.n_branches();
     let shell: Vec<Cable> = (0..n).map(|b| Cable::new(b, 0.1, 0.85)).collect();
     cell.description.densities.push(DensityPaint::new("cashell", shell));
+    let outer: Vec<Cable> = (0..n).map(|b| Cable::new(b, 0.33, 1.0)).collect();
+    cell.description.densities.push(DensityPaint::new("caout", outer));
     let all = whole(&cell.description.morphology);
     cell.description
         .densities

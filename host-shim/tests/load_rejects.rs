@@ -65,7 +65,7 @@ fn load(path: &Path, abi: AbiChoice) -> Result<Arc<Catalogue>, LoadError> {
 
 fn rejected(fixture: &str) -> LoadError {
     let result = load(&compile(&format!("bad/{fixture}"), &[]), AbiChoice::Auto);
-    result.err().expect(fixture)
+    result.expect_err(fixture)
 }
 
 macro_rules! rows {
