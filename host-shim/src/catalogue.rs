@@ -52,7 +52,8 @@ pub struct FieldInfo {
     pub name: String,
     /// Unit as the source spells it; may be empty.
     pub unit: String,
-    /// Default, or none if the catalogue gives none (NaN in the table): a state that INITIAL sets, a parameter that must be set.
+    /// Default, or none if the catalogue gives none (NaN in the table): a state that INITIAL sets, a parameter
+    /// that must be set, a global that is set or not used.
     pub default: Option<f64>,
     /// Lowest admissible value.
     pub low: f64,

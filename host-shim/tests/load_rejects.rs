@@ -118,7 +118,7 @@ rows! {
     "nan_in_range" => LoadError::Range { field, .. } if field == "g",
     "range_upside_down" => LoadError::Range { field, .. } if field == "g",
     "infinite_default" => LoadError::Default { field, .. } if field == "g",
-    "global_without_default" => LoadError::Default { field, .. } if field == "e",
+    "infinite_global" => LoadError::Default { field, .. } if field == "e",
     "wrong_backend" => LoadError::Backend { found: 2, .. },
     "width_no_power_of_two" => LoadError::Layout { field: "partition_width", found: 3, .. },
     "absurd_alignment" => LoadError::Layout { field: "alignment", found: 1_048_576, .. },
@@ -283,6 +283,12 @@ fn what_the_step_does_not_do_is_refused() {
             "{error:?}"
         );
     }
+    // A global without default is how Arbor's catalogues list what their kernels do not use; used, it spoils V.
+    let nan = load(&compile("good", &["-DGLOBAL={\"e\",\"\",NAN,0,1}"]), AbiChoice::Auto).unwrap();
+    assert_eq!(nan.mechanism("leak").unwrap().globals[0].default, None);
+    let mut sim = Simulation::new(vec![vec![cell("leak")]], &[nan]).unwrap();
+    let error = sim.record(1.0, 0.1, &Schedule::EveryStep, &[]).unwrap_err();
+    assert!(matches!(error, SimError::NonFinite { .. }), "{error:?}");
     // A parameter without default must be set.
     let unset = load(&compile("good", &["-DPARAMETER={\"g\",\"\",NAN,0,1}"]), AbiChoice::Auto).unwrap();
     let error = Simulation::new(vec![vec![cell("leak")]], &[Arc::clone(&unset)]).unwrap_err();

@@ -394,18 +394,14 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// Globals are set once for all instances, so they need a default; states and parameters may lack one.
-    fn fields(
-        &self,
-        table: &'static str,
-        rows: Vec<RawField>,
-        needs_default: bool,
-    ) -> Result<Vec<FieldInfo>, LoadError> {
+    /// NaN means no default. Arbor's own catalogues have such globals too: an ion's `ena` or `celsius` listed in PARAMETER
+    /// without a value, which the kernel never reads.
+    fn fields(&self, table: &'static str, rows: Vec<RawField>) -> Result<Vec<FieldInfo>, LoadError> {
         let (path, mechanism) = (|| self.path.to_path_buf(), || self.mechanism.to_owned());
         let mut fields = Vec::with_capacity(rows.len());
         for (row, f) in rows.into_iter().enumerate() {
             let field = self.name(table, row, f.name)?;
-            if f.default.is_infinite() || (needs_default && f.default.is_nan()) {
+            if f.default.is_infinite() {
                 return Err(LoadError::Default {
                     path: path(),
                     mechanism: mechanism(),
@@ -502,9 +498,9 @@ pub(super) fn mechanism(path: &Path, m: RawMechanism) -> Result<MechanismInfo, L
     }
     let partition_width = cx.power_of_two("partition_width", m.kernels.partition_width, MAX_WIDTH)?;
     let alignment = cx.power_of_two("alignment", m.kernels.alignment, MAX_ALIGNMENT)?;
-    let globals = cx.fields("globals", m.globals, true)?;
-    let states = cx.fields("state_vars", m.states, false)?;
-    let parameters = cx.fields("parameters", m.parameters, false)?;
+    let globals = cx.fields("globals", m.globals)?;
+    let states = cx.fields("state_vars", m.states)?;
+    let parameters = cx.fields("parameters", m.parameters)?;
     let ions: Vec<_> = m
         .ions
         .into_iter()

@@ -269,7 +269,7 @@ pub enum LoadError {
         /// The name.
         field: String,
     },
-    /// An infinite default, or a global without one.
+    /// An infinite default.
     #[error("`{}`: default of `{field}` in mechanism `{mechanism}` is {found}", path.display())]
     Default {
         /// The file.
