@@ -1,12 +1,13 @@
 //! How much of the trace the loss looks at, iteration by iteration.
 //!
-//! A model that oscillates a little too fast drifts out of phase; over a long trace the loss then has a minimum for each
-//! cycle slipped. Over a short trace it has one. The horizon starts short, and each iteration lengthens it while the phase
-//! error is already small. Measured on a 12-parameter olive cell: barrier between start and target at 1000 ms, none at 200 ms.
+//! A model that oscillates a little too fast drifts out of phase; over a long trace the loss then has a minimum for
+//! each cycle slipped. Over a short trace it has one. The horizon starts short, and each iteration lengthens it while
+//! the phase error is already small. Measured on a 12-parameter olive cell: barrier between start and target at 1000
+//! ms, none at 200 ms.
 //!
-//! Losses at two horizons are two different functions. So: an acceptance test compares two points at the *same* horizon; the
-//! horizon grows between iterations only; the best point is the best one at the *longest* horizon seen; and target and stall
-//! are tested at the full horizon only.
+//! Losses at two horizons are two different functions. So: an acceptance test compares two points at the *same*
+//! horizon; the horizon grows between iterations only; the best point is the best one at the *longest* horizon seen;
+//! and target and stall are tested at the full horizon only.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

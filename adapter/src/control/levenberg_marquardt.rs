@@ -11,16 +11,17 @@
 //!
 //! `D` makes the step independent of the units of `y`, and `μ` dimensionless (columns scaled to norm ≤ 1).
 //!
-//! The damped problem is solved by a QR decomposition of `[R; √μ D]`, where `J = Q R` is decomposed once per linearisation:
-//! a rejected step costs one 2n × n decomposition. QR, not a Cholesky decomposition of `JᵀJ + μD²`: sensitivity Jacobians
-//! are sloppy, and squaring the condition number would drown their weak directions in rounding. No fallback is needed, since
-//! `√μ D` has full rank.
+//! The damped problem is solved by a QR decomposition of `[R; √μ D]`, where `J = Q R` is decomposed once per
+//! linearisation: a rejected step costs one 2n × n decomposition. QR, not a Cholesky decomposition of `JᵀJ + μD²`:
+//! sensitivity Jacobians are sloppy, and squaring the condition number would drown their weak directions in rounding.
+//! No fallback is needed, since `√μ D` has full rank.
 //!
 //! # References
 //! * Levenberg 1944, doi:10.1090/qam/10666; Marquardt 1963, doi:10.1137/0111030: the damping.
-//! * Moré 1978, doi:10.1007/BFb0067700, §4 and §6: the scaling that never shrinks, the QR form, the acceptance threshold.
-//! * Nielsen 1999, IMM-REP-1999-05; Madsen, Nielsen & Tingleff 2004, *Methods for non-linear least squares problems*, 2nd
-//!   edition, IMM DTU, Algorithm 3.16: the update of μ.
+//! * Moré 1978, doi:10.1007/BFb0067700: the scaling that never shrinks, the QR form, the acceptance
+//!   threshold.
+//! * Nielsen 1999, IMM-REP-1999-05; Madsen, Nielsen & Tingleff 2004, *Methods for non-linear least squares problems*,
+//!   2nd edition, IMM DTU, Algorithm 3.16: the update of μ.
 
 use nalgebra::{DMatrix, DVector};
 use schemars::JsonSchema;
@@ -164,8 +165,8 @@ impl LevenbergMarquardt {
         None
     }
 
-    /// Updates the damping after a trial. `actual` is the decrease of `‖r‖²` at the same horizon, `None` when the trial's
-    /// loss was not finite. Returns whether the step is to be taken.
+    /// Updates the damping after a trial. `actual` is the decrease of `‖r‖²` at the same horizon, `None` when the
+    /// trial's loss was not finite. Returns whether the step is to be taken.
     pub fn judge(&mut self, settings: &LmSettings, proposal: &Proposal, actual: Option<f64>) -> bool {
         let gain = actual.map_or(f64::NEG_INFINITY, |a| a / proposal.predicted);
         let accepted = gain > settings.min_gain;
@@ -184,8 +185,8 @@ impl LevenbergMarquardt {
         self.growth *= 2.0;
     }
 
-    /// Solves `[R; √μ D] h ≈ −[Qᵀr; 0]`. A slot without effect here stays where it is, exactly; one that never had any gets
-    /// `D_j = 1` to keep the matrix regular.
+    /// Solves `[R; √μ D] h ≈ −[Qᵀr; 0]`. A slot without effect here stays where it is, exactly; one that never had any
+    /// gets `D_j = 1` to keep the matrix regular.
     fn solve(&self, linear: &Linearisation) -> Option<Proposal> {
         let (rank, n) = linear.r_factor.shape();
         let root = self.damping.sqrt();

@@ -1,11 +1,11 @@
 //! The controller: from traces and sensitivities to better parameters.
 //!
-//! It knows parameters, traces and sensitivities; it knows no cable, no mechanism and no file. A simulator enters through
-//! [`Model`], a target through [`Objective`], and [`Tuner`] runs the loop with one of two optimisers:
+//! It knows parameters, traces and sensitivities; it knows no cable, no mechanism and no file. A simulator enters
+//! through [`Model`], a target through [`Objective`], and [`Tuner`] runs the loop with one of two optimisers:
 //!
 //! * [`Adam`](adam::Adam): first order, one gradient per iteration, robust and slow;
-//! * [`LevenbergMarquardt`](levenberg_marquardt::LevenbergMarquardt): uses every trace `u_k = ∂V/∂x_k` as a column of the
-//!   residual Jacobian, and a [`Horizon`] that grows so that phase errors stay below one cycle.
+//! * [`LevenbergMarquardt`](levenberg_marquardt::LevenbergMarquardt): uses every trace `u_k = ∂V/∂x_k` as a column of
+//!   the residual Jacobian, and a [`Horizon`] that grows so that phase errors stay below one cycle.
 //!
 //! Optimisers see coordinates `y`; the simulator sees physical values `x = T(y)`, one [`Transform`] per slot.
 //!
@@ -14,8 +14,8 @@
 //! ```
 //!
 //! # Units
-//! Times in ms. Values in the unit of the probe (mV for voltages, not converted); a loss has that unit squared. Slot values in
-//! whatever unit the experiment gave them; sensitivities in probe unit per slot unit.
+//! Times in ms. Values in the unit of the probe (mV for voltages, not converted); a loss has that unit squared. Slot
+//! values in whatever unit the experiment gave them; sensitivities in probe unit per slot unit.
 
 pub mod adam;
 pub mod horizon;
@@ -59,8 +59,9 @@ pub struct Traces {
 /// A simulator seen from the controller: slot values in, traces out.
 ///
 /// # Assumptions
-/// `simulate` is a pure function of its arguments (noise, if any, from a fixed seed), or resumed runs and the acceptance test
-/// of Levenberg–Marquardt lose their meaning. It is causal: a longer run repeats the samples of a shorter one.
+/// `simulate` is a pure function of its arguments (noise, if any, from a fixed seed), or resumed runs and the
+/// acceptance test of Levenberg–Marquardt lose their meaning. It is causal: a longer run repeats the samples of a
+/// shorter one.
 pub trait Model {
     /// What can go wrong in the simulator.
     type Error: std::error::Error + Send + Sync + 'static;

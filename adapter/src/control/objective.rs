@@ -276,8 +276,8 @@ impl Objective {
         Ok(Residuals { values, jacobian })
     }
 
-    /// Weighted entries before the horizon, in storage order; entries without weight are skipped, so that a NaN there is
-    /// harmless.
+    /// Weighted entries before the horizon, in storage order; entries without weight are skipped, so that a NaN there
+    /// is harmless.
     fn terms<'a>(
         &'a self,
         traces: &'a Traces,

@@ -1,11 +1,12 @@
 //! Which combinations of slots a trace determines.
 //!
-//! The eigenvalues of `JᵀJ` (Gauss–Newton Hessian; up to the noise variance, the Fisher information of Gaussian residuals)
-//! say how sharply the data fix each eigenvector. They come from the singular values of `J`, `λ_i = σ_i²`: forming `JᵀJ` would
-//! lose every eigenvalue below `ε λ_max`, and sloppy models have many.
+//! The eigenvalues of `JᵀJ` (Gauss–Newton Hessian; up to the noise variance, the Fisher information of Gaussian
+//! residuals) say how sharply the data fix each eigenvector. They come from the singular values of `J`, `λ_i = σ_i²`:
+//! forming `JᵀJ` would lose every eigenvalue below `ε λ_max`, and sloppy models have many.
 //!
 //! # Reference
-//! Gutenkunst et al. 2007, *Universally sloppy parameter sensitivities in systems biology models*, doi:10.1371/journal.pcbi.0030189
+//! Gutenkunst et al. 2007, *Universally sloppy parameter sensitivities in systems biology models*,
+//! doi:10.1371/journal.pcbi.0030189
 
 use nalgebra::{DMatrix, SVD};
 
@@ -39,7 +40,8 @@ impl Spectrum {
     }
 }
 
-/// Spectrum of `JᵀJ` for a residual Jacobian of `m` residuals by `n` slots; `m < n` is allowed and gives zero eigenvalues.
+/// Spectrum of `JᵀJ` for a residual Jacobian of `m` residuals by `n` slots; `m < n` is allowed and gives zero
+/// eigenvalues.
 ///
 /// # Errors
 /// [`NonFiniteJacobian`]: the decomposition has no meaning then, and need not end.
@@ -54,8 +56,8 @@ pub fn spectrum(jacobian: &DMatrix<f64>) -> Result<Spectrum, NonFiniteJacobian> 
             vectors: DMatrix::zeros(0, 0),
         });
     }
-    // Tall J is reduced to its triangular factor first (same singular values and right vectors); zero rows below a wide one
-    // change neither, and give the missing right vectors.
+    // Tall J is reduced to its triangular factor first (same singular values and right vectors); zero rows below a
+    // wide one change neither, and give the missing right vectors.
     let square = if rows > columns {
         jacobian.clone().qr().r()
     } else {

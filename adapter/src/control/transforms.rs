@@ -18,7 +18,8 @@ pub enum Transform {
     Identity,
     /// `x = e^y`, positive. A step in `y` is a relative step in `x`.
     Log,
-    /// `x` strictly between two bounds, logistic in `y`. Near a bound the derivative vanishes, and so does any gradient.
+    /// `x` strictly between two bounds, logistic in `y`. Near a bound the derivative vanishes, and so does any
+    /// gradient.
     Bounded {
         /// Lower bound, unit of the slot.
         low: f64,
@@ -77,7 +78,8 @@ impl Transform {
     /// `y = T⁻¹(x)`.
     ///
     /// # Errors
-    /// [`TransformError::Domain`] when `x` has no finite coordinate; [`TransformError::Bounds`] as [`Transform::validate`].
+    /// [`TransformError::Domain`] when `x` has no finite coordinate; [`TransformError::Bounds`] as
+    /// [`Transform::validate`].
     pub fn inverse(&self, x: f64) -> Result<f64, TransformError> {
         self.validate()?;
         let (low, high, y) = match *self {

@@ -44,8 +44,8 @@ struct Point {
     slope: Slope,
 }
 
-/// The derivative as its optimiser wants it, with a copy of that optimiser. The copy replaces the original when the iteration
-/// is complete: an error in between leaves the memory as it was.
+/// The derivative as its optimiser wants it, with a copy of that optimiser. The copy replaces the original when the
+/// iteration is complete: an error in between leaves the memory as it was.
 enum Slope {
     Adam(AdamSettings, Adam, Vec<f64>),
     LevenbergMarquardt(LmSettings, LevenbergMarquardt, Linearisation),

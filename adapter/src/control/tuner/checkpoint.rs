@@ -1,8 +1,9 @@
 //! A run between two iterations, as data.
 //!
-//! A resumed run is bit-identical to one that was never interrupted, given the same model, objective and binary. That rests on
-//! two facts: between iterations nothing lives outside the state stored here, and every `f64` in it is finite, so that JSON (with
-//! serde_json's `float_roundtrip`) returns the same bits. Non-finite losses are stored as absent.
+//! A resumed run is bit-identical to one that was never interrupted, given the same model, objective and binary. That
+//! rests on two facts: between iterations nothing lives outside the state stored here, and every `f64` in it is
+//! finite, so that JSON (with serde_json's `float_roundtrip`) returns the same bits. Non-finite losses are stored as
+//! absent.
 
 use serde::{Deserialize, Serialize};
 

@@ -311,7 +311,8 @@ fn diverging_points_are_retreated_from() {
 
 #[test]
 fn longer_horizon_may_refuse_what_a_shorter_one_liked() {
-    // V = x against 1; from 1 ms on undefined below 1.5. The first step, 3 → 1 (nearly), is good until the horizon grows.
+    // V = x against 1; from 1 ms on undefined below 1.5. The first step, 3 → 1 (nearly), is good until the horizon
+    // grows.
     let mut model = Analytic::new(1, 1.0, |x, t| {
         vec![(if t > 0.5 && x[0] < 1.5 { f64::NAN } else { x[0] }, vec![1.0])]
     });

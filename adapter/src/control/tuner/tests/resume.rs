@@ -116,7 +116,8 @@ fn killing_does_not_reset_the_stall_clock() {
 
 #[test]
 fn json_returns_every_bit_of_awkward_numbers() {
-    // Fails if serde_json loses its `float_roundtrip` feature: without it the fast parser is off by one ulp on some of these.
+    // Fails if serde_json loses its `float_roundtrip` feature: without it the fast parser is off by one ulp on some of
+    // these.
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for _ in 0..20_000 {
         // SplitMix64 (Steele, Lea & Flood 2014, doi:10.1145/2660193.2660195).
