@@ -1,2 +1,16 @@
-//! Placeholder while the workspace is laid out.
+//! graddiff: exact parameter gradients for neuron models, in the simulator you already use.
+//!
+//! An [`experiment`] file becomes a [`plan`] (files read, mechanisms compiled, regions cut), which a host of [`hosts`]
+//! runs; [`control`] sees parameters, traces and sensitivities, never a cable; [`report`] writes what came out. [`cli`]
+//! ties them to commands.
+
+pub mod catalogue;
+pub mod cli;
+pub mod control;
+pub mod experiment;
+pub mod hosts;
+pub mod outcome;
+pub mod plan;
 pub mod report;
+pub mod tune;
+pub mod verify;

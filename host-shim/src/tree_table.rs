@@ -140,6 +140,19 @@ impl TreeTable {
         }
     }
 
+    /// One instance's row: parent_offset, g_face_us, via_fork, fork_offset, fork_g_us, hosts_fork, cap_pf.
+    pub fn row(&self, instance: usize) -> [f64; 7] {
+        [
+            self.parent_offset[instance],
+            self.g_face_us[instance],
+            self.via_fork[instance],
+            self.fork_offset[instance],
+            self.fork_g_us[instance],
+            self.hosts_fork[instance],
+            self.cap_pf[instance],
+        ]
+    }
+
     /// A combination of CV voltages, as one of instance voltages: sorted, each instance once.
     ///
     /// `weights` name CVs of the discretisation the table was made of.

@@ -2,7 +2,9 @@
 //!
 //! Per slot, with the matrix of the voltage solve (areas in 10³ µm², conductances in µS):
 //!
-//!     (c_i + a_i g_i) u'_i + Σ_f g_f (u'_i − u'_j) = (c_i + a_i g_i) u_i − a_i Di_i + a_i Dg_i (V_n − V_{n+1})_i
+//! ```text
+//! (c_i + a_i g_i) u'_i + Σ_f g_f (u'_i − u'_j) = (c_i + a_i g_i) u_i − a_i Di_i + a_i Dg_i (V_n − V_{n+1})_i
+//! ```
 //!
 //! A zero-area fork carries no instance; its row Σ_f g_f (u'_fork − u'_j) = 0 is a virtual node kept by its host, the
 //! first instance below it. Instances come in the order of their CVs, so parents precede children and one sweep each way

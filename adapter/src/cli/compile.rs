@@ -1,0 +1,168 @@
+//! What `emit` and `build` share: which files, for whom, with respect to what.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use compiler::{AbiLevel, CompileError, Compiled, FileDiagnostic, Integrator, Options, Source};
+use serde_json::{Value, json};
+
+use super::diagnostics::{self, Style, Tally};
+use super::{Context, ExitStatus, Failure, count, slots, sources};
+
+/// Sources and how to compile them.
+#[derive(Debug, clap::Args)]
+pub(super) struct CompileArgs {
+    /// Mechanisms in NMODL; all go into one catalogue.
+    #[arg(required = true, value_name = "FILE.mod")]
+    files: Vec<PathBuf>,
+    /// Parameters to differentiate with respect to: `gnabar` in every mechanism that has it, `hh.gnabar` in that one.
+    #[arg(long, value_name = "P,MECH.Q", value_delimiter = ',')]
+    wrt: Vec<String>,
+    /// Binary interface: 0.7 for Arbor 0.11 and 0.12, 0.6 for Arbor 0.9 and 0.10.
+    #[arg(long, value_enum, default_value_t)]
+    abi: Abi,
+    /// Whose arithmetic `METHOD cnexp` follows: Arbor's Padé step or NEURON's exponential step.
+    #[arg(long, value_enum, default_value_t)]
+    integrator: IntegratorArg,
+}
+
+/// [`AbiLevel`] on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum Abi {
+    /// Arbor 0.11 and 0.12.
+    #[default]
+    #[value(name = "0.7")]
+    V0_7,
+    /// Arbor 0.9 and 0.10.
+    #[value(name = "0.6")]
+    V0_6,
+}
+
+impl From<Abi> for AbiLevel {
+    fn from(abi: Abi) -> Self {
+        match abi {
+            Abi::V0_7 => AbiLevel::V0_7,
+            Abi::V0_6 => AbiLevel::V0_6,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum IntegratorArg {
+    /// Padé step.
+    #[default]
+    Arbor,
+    /// Exponential step.
+    Neuron,
+}
+
+/// A successful compilation and what it came from.
+pub(super) struct Job {
+    pub(super) sources: Vec<Source>,
+    pub(super) options: Options,
+    pub(super) compiled: Compiled,
+}
+
+impl CompileArgs {
+    /// Reads, compiles, and shows the diagnostics: as text on standard error, or with `--json`, if the sources are
+    /// rejected, as the only member of the result.
+    pub(super) fn compile(&self, context: &Context) -> Result<Job, Failure> {
+        let sources = sources::read_mods(&self.files)?;
+        let mut options = Options {
+            slots: Vec::new(),
+            integrator: match self.integrator {
+                IntegratorArg::Arbor => Integrator::Arbor,
+                IntegratorArg::Neuron => Integrator::Neuron,
+            },
+            abi: self.abi.into(),
+        };
+        let broken = |s: &Source| compiler::diagnostic::has_errors(&compiler::syntax::parse(&s.text).1);
+        // A file that does not parse may lack just the parameter asked for: its own errors come first.
+        if !sources.iter().any(broken) {
+            options.slots = slots::resolve(&self.wrt, &sources)?;
+        }
+        tracing::info!(files = sources.len(), slots = options.slots.len(), "compiling");
+        match compiler::compile(&sources, &options) {
+            Ok(compiled) => {
+                if !context.json {
+                    show(&sources, &compiled.warnings, context);
+                }
+                Ok(Job {
+                    sources,
+                    options,
+                    compiled,
+                })
+            }
+            Err(error) => {
+                if let CompileError::Rejected(found) = &error {
+                    if context.json {
+                        context.print_json(&json!({ "diagnostics": diagnostics::to_json(&sources, found) }))?;
+                    } else {
+                        show(&sources, found, context);
+                    }
+                }
+                Err(error.into())
+            }
+        }
+    }
+}
+
+fn show(sources: &[Source], found: &[FileDiagnostic], context: &Context) {
+    if !found.is_empty() {
+        let style = Style::choose(&io::stderr());
+        context.warn(&diagnostics::render_all(sources, found, style));
+    }
+}
+
+impl Job {
+    /// Slots and warnings, to end a command's summary.
+    pub(super) fn summary(&self) -> String {
+        let slots = &self.compiled.slots.names;
+        let slots = if slots.is_empty() {
+            "no slots (give --wrt for sensitivities)".to_string()
+        } else {
+            let list: Vec<String> = self
+                .options
+                .slots
+                .iter()
+                .map(|s| {
+                    let targets: Vec<String> = s.targets.iter().map(|(m, p)| format!("{m}.{p}")).collect();
+                    format!("{} (d/d {})", s.name, targets.join(", "))
+                })
+                .collect();
+            format!("{}: {}", count(slots.len(), "slot"), list.join(", "))
+        };
+        let tally = Tally::of(&self.compiled.warnings);
+        match tally.warnings {
+            0 => slots,
+            n => format!("{slots}\n{}", count(n, "warning")),
+        }
+    }
+
+    /// The same as JSON members.
+    pub(super) fn json(&self) -> serde_json::Map<String, Value> {
+        let mut out = serde_json::Map::new();
+        let seeds = |slot: &str| -> Value {
+            let of_slot = self.compiled.slots.seeds.iter().filter(|s| s.slot == slot);
+            of_slot
+                .map(|s| json!({"mechanism": s.mechanism, "parameter": s.parameter, "field": s.field}))
+                .collect()
+        };
+        let names = &self.compiled.slots.names;
+        let slots: Value = names.iter().map(|n| json!({"name": n, "seeds": seeds(n)})).collect();
+        let mechanisms: Value = self.compiled.mechanisms.iter().map(|m| json!(m.name)).collect();
+        out.insert("mechanisms".into(), mechanisms);
+        out.insert("slots".into(), slots);
+        out.insert("abi".into(), json!(self.options.abi.to_string()));
+        out.insert("integrator".into(), json!(self.options.integrator.as_str()));
+        let warnings = diagnostics::to_json(&self.sources, &self.compiled.warnings);
+        out.insert("diagnostics".into(), warnings);
+        out
+    }
+}
+
+/// A wrong argument that clap cannot see.
+pub(super) fn usage(message: &str, help: &str) -> Failure {
+    Failure::message(ExitStatus::Usage, message, help)
+}

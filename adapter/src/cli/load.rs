@@ -1,0 +1,111 @@
+//! What `run`, `verify`, `tune` and `reproduce` share: an experiment, made concrete, in a host.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use compiler::CompileError;
+use host_shim::Spike;
+
+use super::diagnostics::{self, Style};
+use super::{Context, ExitStatus, Failure};
+use crate::control::{Model, Traces};
+use crate::hosts::{HostError, ShimHost};
+use crate::plan::{Plan, PlanError};
+
+/// Where an experiment runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum HostName {
+    /// graddiff's own host, in this process.
+    #[default]
+    Shim,
+}
+
+impl HostName {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            HostName::Shim => "shim",
+        }
+    }
+}
+
+/// Reads the experiment and shows the compiler's warnings.
+pub(super) fn plan(path: &Path, context: &Context) -> Result<Plan, Failure> {
+    let plan = Plan::load(path).map_err(|error| reject(error, context))?;
+    if !plan.warnings().is_empty() && !context.json && !context.quiet {
+        let style = Style::choose(&io::stderr());
+        context.warn(&diagnostics::render_all(&plan.sources, plan.warnings(), style));
+    }
+    Ok(plan)
+}
+
+/// Shows the compiler's diagnostics, which the error itself only counts.
+pub(super) fn reject(error: PlanError, context: &Context) -> Failure {
+    if let PlanError::Compile { sources, source: CompileError::Rejected(found) } = &error {
+        let style = Style::choose(&io::stderr());
+        context.warn(&diagnostics::render_all(sources, found, style));
+    }
+    error.into()
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        let (status, help) = match &error {
+            PlanError::Read { .. } => (ExitStatus::Environment, "check the path (paths in an experiment start from its own folder)"),
+            PlanError::Compile { .. } => (ExitStatus::Rejected, "correct the .mod files; `graddiff check FILE.mod` looks at them alone"),
+            PlanError::Swc { .. } => (ExitStatus::Rejected, "correct the morphology at the line named"),
+            PlanError::Experiment { .. } => (ExitStatus::Rejected, "correct the experiment at the line and column named; editors check it with experiment.schema.json"),
+            _ => (ExitStatus::Rejected, "correct the experiment at the place named"),
+        };
+        Self::new(status, error, help)
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Build(build) => build.into(),
+            HostError::Load(load) => load.into(),
+            HostError::Simulation(_) => Self::new(
+                ExitStatus::Rejected,
+                error,
+                "correct the experiment; if a voltage is not finite, look for a too long dt_ms or parameters out of range",
+            ),
+            HostError::Slots { .. } => Self::new(ExitStatus::Bug, error, "please report this"),
+        }
+    }
+}
+
+/// A host, and the folder that holds its catalogue if nobody asked for one.
+pub(super) struct Running {
+    pub(super) host: ShimHost,
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// Builds the plan's catalogue in `folder`, or in a temporary one, and the cells on it.
+pub(super) fn start(plan: &Plan, folder: Option<&Path>) -> Result<Running, Failure> {
+    let (folder, kept): (PathBuf, Option<tempfile::TempDir>) = match folder {
+        Some(folder) => (folder.to_path_buf(), None),
+        None => {
+            let temporary = tempfile::tempdir().map_err(|error| {
+                Failure::new(ExitStatus::Environment, error, "make room in the folder for temporary files, or set TMPDIR")
+            })?;
+            (temporary.path().to_path_buf(), Some(temporary))
+        }
+    };
+    let path = folder.join(format!("{}-catalogue.so", plan.experiment.name));
+    tracing::info!(catalogue = %path.display(), "building");
+    Ok(Running { host: ShimHost::new(plan, &path)?, _folder: kept })
+}
+
+impl Running {
+    /// One run, with its spikes.
+    pub(super) fn simulate(
+        &mut self,
+        x: &[f64],
+        t_end_ms: f64,
+        tangent: bool,
+    ) -> Result<(Traces, Vec<Spike>), Failure> {
+        let traces = self.host.simulate(x, t_end_ms, tangent)?;
+        Ok((traces, self.host.spikes().to_vec()))
+    }
+}

@@ -1,0 +1,74 @@
+//! `graddiff run`: one simulation, with its sensitivities.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::load::{self, HostName};
+use super::{Context, ExitStatus, Failure};
+use crate::outcome::{Folder, Named, sensitivity_plot, trace_arrays, trace_plot};
+use crate::report::{Column, Table};
+
+/// Run an experiment and record its probes, with their sensitivities to all slots.
+///
+/// Writes traces.npz, manifest.json, pictures (SVG and PNG), report.html and the catalogue into the output folder.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The experiment.
+    #[arg(value_name = "EXPERIMENT.json")]
+    experiment: PathBuf,
+    /// Where it runs.
+    #[arg(long, value_enum, default_value_t)]
+    host: HostName,
+    /// The folder for the results; made if it does not exist.
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
+    let started = Instant::now();
+    let plan = load::plan(&args.experiment, context)?;
+    let mut folder = Folder::create(&args.output, &plan, "run", args.host.as_str(), &plan.experiment.name)?;
+    let mut running = load::start(&plan, Some(&args.output))?;
+    let x = plan.values();
+    let t_end_ms = plan.experiment.simulation.duration_ms;
+    let (_, spikes) = running.simulate(&x, t_end_ms, false)?;
+    let (traces, _) = running.simulate(&x, t_end_ms, true)?;
+    let mut arrays = trace_arrays(&traces);
+    arrays.push(Named::new("slots", "slot's", "slot values", &[x.len()], x.clone()));
+    let times: Vec<f64> = spikes.iter().map(|s| s.time_ms).collect();
+    arrays.push(Named::new("spike_times_ms", "ms", "threshold crossings of all detectors", &[times.len()], times));
+    folder.arrays("traces.npz", &arrays)?;
+    folder.report.summary(&[
+        ("duration", format!("{t_end_ms} ms")),
+        ("samples", traces.times_ms.len().to_string()),
+        ("spikes", spikes.len().to_string()),
+        ("slots", plan.slots.len().to_string()),
+    ]
+    .each_ref()
+    .map(|(a, b)| (*a, b.as_str())));
+    folder.figure("traces", &trace_plot(&plan, "Probes", &[("", &traces)]), "All probes.")?;
+    if let Some(plot) = sensitivity_plot(&plan, &traces, &x) {
+        let caption = "Sensitivity of each voltage probe, times the slot's value: the change for 100 % of the slot, to first order.";
+        folder.figure("sensitivities", &plot, caption)?;
+    }
+    if !plan.slots.is_empty() {
+        let columns = vec![Column::text("slot"), Column::number("value"), Column::text("unit")];
+        let mut table = Table::new("Slots.", columns);
+        for slot in &plan.slots {
+            table.row([slot.name.clone(), format!("{}", slot.value), slot.unit.clone()]);
+        }
+        folder.report.table(&table);
+    }
+    folder.manifest.wall_s = Some(started.elapsed().as_secs_f64());
+    let report = folder.finish()?;
+    if context.json {
+        context.print_json(&serde_json::json!({
+            "output": args.output.display().to_string(),
+            "spikes": spikes.len(),
+            "samples": traces.times_ms.len(),
+        }))?;
+    } else {
+        context.summary(&format!("{} spikes, {} samples; see {}", spikes.len(), traces.times_ms.len(), report.display()))?;
+    }
+    Ok(ExitStatus::Done)
+}

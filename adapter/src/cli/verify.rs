@@ -1,0 +1,125 @@
+//! `graddiff verify`: sensitivities against central differences of the same host.
+
+use std::path::PathBuf;
+
+use super::load::{self, HostName};
+use super::{Context, ExitStatus, Failure};
+use crate::report::Progress;
+use crate::verify::{Lane, Row, Status, Verdict, verify};
+
+/// Check an experiment's sensitivities against central differences.
+///
+/// Runs the same host with every slot moved up and down by a sweep of steps, extrapolates the differences to step 0, and
+/// compares. The error of a slot is max|u - d| / max|d| over all probes and samples. A slot whose differences are
+/// themselves less certain than the tolerance is `unresolved`, never passed. Exit code 1 unless every slot passes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The experiment.
+    #[arg(value_name = "EXPERIMENT.json")]
+    experiment: PathBuf,
+    /// Where it runs.
+    #[arg(long, value_enum, default_value_t)]
+    host: HostName,
+    /// Greatest error that passes; the experiment's `verify.tolerance` if absent.
+    #[arg(long)]
+    tolerance: Option<f64>,
+    /// Print the sweep of every slot: error against step.
+    #[arg(long)]
+    sweep: bool,
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
+    let plan = load::plan(&args.experiment, context)?;
+    if plan.slots.is_empty() {
+        return Err(Failure::message(
+            ExitStatus::Rejected,
+            format!("{} has no slots: there is nothing to verify", args.experiment.display()),
+            "add `slots` to the experiment",
+        ));
+    }
+    let mut running = load::start(&plan, None)?;
+    let settings = plan.experiment.verify;
+    let t_end_ms = settings.duration_ms.unwrap_or(plan.experiment.simulation.duration_ms);
+    let (_, spikes) = running.simulate(&plan.values(), t_end_ms, false)?;
+    let lanes: Vec<Lane> = plan
+        .probes
+        .iter()
+        .map(|p| Lane { name: p.name.clone(), unit: p.unit.clone(), compared: p.has_sensitivities() })
+        .collect();
+    let slots: Vec<String> = plan.slots.iter().map(|s| s.name.clone()).collect();
+    let mut progress = Progress::new(context.progress, "verify", slots.len() as u64);
+    let mut verdict = verify(
+        &mut running.host,
+        &slots,
+        &plan.values(),
+        t_end_ms,
+        args.tolerance.unwrap_or(settings.tolerance),
+        &lanes,
+        |done| progress.set(done as u64, slots.get(done).map_or("", String::as_str)),
+    )?;
+    progress.finish("");
+    verdict.host = args.host.as_str().into();
+    let has_detectors = plan.cells.iter().any(|c| !c.detectors.is_empty());
+    verdict.spikes = has_detectors.then_some(spikes.len());
+    let status = if verdict.passed { ExitStatus::Done } else { ExitStatus::Rejected };
+    if context.json {
+        let value = serde_json::to_value(&verdict)
+            .map_err(|e| Failure::new(ExitStatus::Bug, e, "please report this"))?;
+        context.print_json(&value)?;
+        return Ok(status);
+    }
+    context.print(&table(&verdict))?;
+    if args.sweep {
+        context.print(&sweeps(&verdict))?;
+    }
+    Ok(status)
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".into(), |v| format!("{v:.2e}"))
+}
+
+fn table(verdict: &Verdict) -> String {
+    let width = verdict.parameters.iter().map(|r| r.name.len()).max().unwrap_or(0).max(4);
+    let mut out = format!(
+        "{:width$}  {:>12}  {:>10}  {:>12}  {:>10}  verdict\n",
+        "slot", "value", "error", "uncertainty", "best step"
+    );
+    for Row { name, value, rel_error, fd_error_estimate, best_step, status, .. } in &verdict.parameters {
+        let word = match status {
+            Status::Pass => "pass",
+            Status::Fail => "FAIL",
+            Status::Unresolved => "UNRESOLVED",
+        };
+        out.push_str(&format!(
+            "{name:width$}  {value:>12.6}  {:>10}  {:>12}  {best_step:>10.2e}  {word}\n",
+            number(*rel_error),
+            number(*fd_error_estimate)
+        ));
+    }
+    let spikes = verdict.spikes.map_or_else(String::new, |n| format!(", {n} spikes"));
+    out.push_str(&format!(
+        "{}: greatest error {} (tolerance {:.0e}), {} ms{spikes}, {} samples of {}",
+        if verdict.passed { "passed" } else { "NOT PASSED" },
+        number(verdict.max_rel_error),
+        verdict.tolerance,
+        verdict.duration_ms,
+        verdict.n_samples,
+        verdict.probes.join(", ")
+    ));
+    if !verdict.skipped_probes.is_empty() {
+        out.push_str(&format!("\nnot compared, for they carry no sensitivities: {}", verdict.skipped_probes.join(", ")));
+    }
+    out
+}
+
+fn sweeps(verdict: &Verdict) -> String {
+    let mut out = String::new();
+    for row in &verdict.parameters {
+        out.push_str(&format!("{}: step, error against its plain central difference\n", row.name));
+        for point in &row.sweep {
+            out.push_str(&format!("  {:>10.2e}  {:>10.2e}\n", point.step, point.rel_error));
+        }
+    }
+    out.trim_end().to_string()
+}

@@ -1,0 +1,5 @@
+//! Simulators that can run a plan.
+
+pub mod shim;
+
+pub use shim::{HostError, ShimHost};

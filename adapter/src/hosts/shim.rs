@@ -1,0 +1,315 @@
+//! The in-process host: a plan in `host-shim`.
+//!
+//! Two simulations of the same cells are kept: one of the plain mechanisms, one with sensitivities and the carrier. Slot
+//! values are written into their parameter arrays between runs, p = p₀ + Σ seed·x, so nothing is rebuilt while tuning.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use compiler::emit::build::{BuildError, build};
+use compiler::emit::{Names, carrier};
+use host_shim::{
+    AbiChoice, Catalogue, CellDescription, DensityPaint, IonProperties, LoadError, Probe, ProbeKind, Schedule, SimError,
+    Simulation, Spike,
+};
+
+use crate::control::{Model, Traces};
+use crate::experiment::Simulation as Simulated;
+use crate::plan::{Plan, PlannedCell};
+
+/// What can go wrong between a plan and its traces.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The catalogue could not be built.
+    #[error("the catalogue cannot be built")]
+    Build(#[from] BuildError),
+    /// The catalogue could not be loaded.
+    #[error("the catalogue cannot be loaded")]
+    Load(#[from] LoadError),
+    /// The simulation could not be set up or run.
+    #[error("the simulation failed")]
+    Simulation(#[from] SimError),
+    /// The number of slot values is wrong.
+    #[error("{found} slot values for {expected} slots")]
+    Slots {
+        /// Given.
+        found: usize,
+        /// Wanted.
+        expected: usize,
+    },
+}
+
+/// One parameter of one mechanism on one cell that slots move.
+#[derive(Debug)]
+struct Moved {
+    cell: usize,
+    mechanism: String,
+    parameter: String,
+    /// Per instance: the value where all slots are 0.
+    base: Vec<f64>,
+    /// Per slot that moves it: ∂(parameter)/∂(slot) per instance.
+    slopes: Vec<(usize, Vec<f64>)>,
+}
+
+/// A plan in the shim.
+#[derive(Debug)]
+pub struct ShimHost {
+    plain: Simulation,
+    tangent: Option<Simulation>,
+    moved: Vec<Moved>,
+    n_slots: usize,
+    dt_ms: f64,
+    schedule: Schedule,
+    value_probes: (Vec<Probe>, Vec<Probe>),
+    /// Probes of sensitivities, and the position of each in a row of `n_probes * n_slots`.
+    sensitivity_probes: Vec<(usize, Probe)>,
+    catalogue: PathBuf,
+}
+
+impl ShimHost {
+    /// Builds the plan's catalogue as `catalogue` and the cells on it.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn new(plan: &Plan, catalogue: &Path) -> Result<Self, HostError> {
+        build(&plan.compiled.c_source, catalogue)?;
+        let loaded = crate::catalogue::load_catalogue(catalogue, AbiChoice::Auto)?;
+        let plain = simulation(plan, &loaded, false)?;
+        let n_slots = plan.slots.len();
+        let tangent = if n_slots > 0 { Some(simulation(plan, &loaded, true)?) } else { None };
+        let moved = match &tangent {
+            Some(simulation) => moved(plan, simulation)?,
+            None => Vec::new(),
+        };
+        let probes = |name: fn(&str) -> String| -> Vec<Probe> {
+            plan.probes.iter().map(|p| Probe { cell: p.cell, kind: p.value(name) }).collect()
+        };
+        let mut sensitivity_probes = Vec::new();
+        for (i, probe) in plan.probes.iter().enumerate() {
+            for (k, slot) in plan.slots.iter().enumerate() {
+                if let Some(kind) = probe.sensitivity(&slot.name) {
+                    sensitivity_probes.push((i * n_slots + k, Probe { cell: probe.cell, kind }));
+                }
+            }
+        }
+        Ok(Self {
+            plain,
+            tangent,
+            moved,
+            n_slots,
+            dt_ms: plan.experiment.simulation.dt_ms,
+            schedule: schedule(&plan.experiment.simulation),
+            value_probes: (probes(str::to_string), probes(Names::augmented)),
+            sensitivity_probes,
+            catalogue: catalogue.to_path_buf(),
+        })
+    }
+
+    /// The shared object in use.
+    pub fn catalogue(&self) -> &Path {
+        &self.catalogue
+    }
+
+    /// Samples at other times than the experiment's.
+    pub fn sample(&mut self, schedule: Schedule) {
+        self.schedule = schedule;
+    }
+
+    /// Steps of another length than the experiment's.
+    pub fn step(&mut self, dt_ms: f64) {
+        self.dt_ms = dt_ms;
+    }
+
+    /// Spikes of the last plain run.
+    pub fn spikes(&self) -> &[Spike] {
+        self.plain.spikes()
+    }
+
+    /// Runs from rest with slot values `x`, recording further probes of the simulation with (`tangent`) or without
+    /// sensitivities. Mechanisms carry the names of that simulation.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn record(
+        &mut self,
+        x: &[f64],
+        t_end_ms: f64,
+        tangent: bool,
+        probes: &[Probe],
+    ) -> Result<host_shim::Samples, HostError> {
+        self.set(x, tangent)?;
+        let simulation = self.tangent.as_mut().filter(|_| tangent).unwrap_or(&mut self.plain);
+        Ok(simulation.record(t_end_ms, self.dt_ms, &self.schedule, probes)?)
+    }
+
+    /// Writes the slots' values into one of the simulations and turns its clock back.
+    fn set(&mut self, x: &[f64], tangent: bool) -> Result<(), HostError> {
+        if x.len() != self.n_slots {
+            return Err(HostError::Slots { found: x.len(), expected: self.n_slots });
+        }
+        let (simulation, augmented) = match (&mut self.tangent, tangent) {
+            (Some(simulation), true) => (simulation, true),
+            _ => (&mut self.plain, false),
+        };
+        for m in &self.moved {
+            let mut values = m.base.clone();
+            for (slot, slopes) in &m.slopes {
+                for (value, slope) in values.iter_mut().zip(slopes) {
+                    *value += slope * x[*slot];
+                }
+            }
+            let name = if augmented { Names::augmented(&m.mechanism) } else { m.mechanism.clone() };
+            simulation.set_parameter(m.cell, &name, &m.parameter, &values)?;
+        }
+        simulation.reset();
+        Ok(())
+    }
+}
+
+impl Model for ShimHost {
+    type Error = HostError;
+
+    fn n_slots(&self) -> usize {
+        self.n_slots
+    }
+
+    fn simulate(&mut self, x: &[f64], t_end_ms: f64, tangent: bool) -> Result<Traces, HostError> {
+        let with_tangent = tangent && self.tangent.is_some();
+        let n_probes = self.value_probes.0.len();
+        let mut probes =
+            if with_tangent { self.value_probes.1.clone() } else { self.value_probes.0.clone() };
+        if with_tangent {
+            probes.extend(self.sensitivity_probes.iter().map(|(_, p)| p.clone()));
+        }
+        let samples = self.record(x, t_end_ms, with_tangent, &probes)?;
+        let mut traces = Traces { n_probes, n_slots: self.n_slots, times_ms: samples.times_ms, ..Traces::default() };
+        for row in samples.values.chunks_exact(probes.len()) {
+            traces.values.extend_from_slice(&row[..n_probes]);
+            if with_tangent {
+                let start = traces.sens.len();
+                traces.sens.resize(start + n_probes * self.n_slots, 0.0);
+                for ((position, _), value) in self.sensitivity_probes.iter().zip(&row[n_probes..]) {
+                    traces.sens[start + position] = *value;
+                }
+            }
+        }
+        Ok(traces)
+    }
+}
+
+/// The experiment's sample times. Where the interval is a whole number of steps, each request falls into the middle of its
+/// step: at the edge itself, rounding would take some samples one step early (host-numerics.md §3.9).
+fn schedule(time: &Simulated) -> Schedule {
+    let steps = time.sample_every_ms / time.dt_ms;
+    if (steps - steps.round()).abs() > 1e-6 || steps < 0.5 {
+        return Schedule::every_ms(time.sample_every_ms);
+    }
+    let mut times = Vec::new();
+    let mut k = 0.0;
+    while k * steps.round() * time.dt_ms < time.duration_ms - 0.25 * time.dt_ms {
+        times.push((k * steps.round() + 0.5) * time.dt_ms);
+        k += 1.0;
+    }
+    Schedule::Explicit(times)
+}
+
+/// The cells of a plan at zero slot values, plain or with sensitivities.
+fn simulation(plan: &Plan, catalogue: &Arc<Catalogue>, augmented: bool) -> Result<Simulation, SimError> {
+    let groups = plan
+        .groups
+        .iter()
+        .map(|members| members.iter().map(|&c| describe(plan, &plan.cells[c], augmented)).collect())
+        .collect();
+    Simulation::new(groups, std::slice::from_ref(catalogue))
+}
+
+fn describe(plan: &Plan, cell: &PlannedCell, augmented: bool) -> CellDescription {
+    let name = |mechanism: &str| if augmented { Names::augmented(mechanism) } else { mechanism.to_string() };
+    let mut description = CellDescription::new(cell.morphology.clone(), cell.policy.clone());
+    description.properties = cell.properties.clone();
+    description.ions = cell.ions.clone();
+    description.clamps = cell.clamps.clone();
+    description.detectors = cell.detectors.clone();
+    description.globals = cell.globals.iter().map(|(m, values)| (name(m), values.clone())).collect();
+    for piece in &cell.pieces {
+        let mut paint = DensityPaint::new(name(&piece.mechanism), piece.cables.clone());
+        paint.parameters.extend(piece.parameters.clone());
+        for seed in &piece.seeds {
+            paint.parameters.insert(seed.parameter.clone(), 0.0);
+            if augmented {
+                let slot = &plan.slots[seed.slot].name;
+                paint.parameters.insert(Names::seed(&seed.parameter, slot), seed.slope);
+            }
+        }
+        description.densities.push(paint);
+    }
+    if augmented {
+        carry(plan, cell, &mut description);
+    }
+    description
+}
+
+/// Paints the carrier and declares its ions.
+fn carry(plan: &Plan, cell: &PlannedCell, description: &mut CellDescription) {
+    if let Some(tree) = &cell.tree {
+        for (i, &cv) in tree.cv.iter().enumerate() {
+            let mut paint = DensityPaint::new(Names::CARRIER, cell.discretisation.cables[cv].clone());
+            for ((name, _), value) in carrier::PARAMETERS.iter().zip(tree.row(i)) {
+                paint.parameters.insert((*name).to_string(), value);
+            }
+            description.densities.push(paint);
+        }
+    }
+    let nothing = IonProperties { valence: 1, int_mm: 0.0, ext_mm: 0.0, rev_mv: 0.0 };
+    for slot in &plan.slots {
+        description.ions.insert(Names::voltage_ion(&slot.name), nothing);
+        description.ions.insert(Names::conductance_ion(&slot.name), nothing);
+    }
+    let forgetting = plan.experiment.forgetting_per_ms;
+    if forgetting > 0.0 {
+        let painted: Vec<String> = description.densities.iter().map(|d| d.mechanism.clone()).collect();
+        for mechanism in painted {
+            let globals = description.globals.entry(mechanism).or_default();
+            globals.insert(Names::FORGETTING.to_string(), forgetting);
+        }
+    }
+}
+
+/// Reads back what painting made of bases and seeds: the host averages both over each CV in the same way.
+fn moved(plan: &Plan, simulation: &Simulation) -> Result<Vec<Moved>, SimError> {
+    let mut moved: Vec<Moved> = Vec::new();
+    for (c, cell) in plan.cells.iter().enumerate() {
+        for piece in &cell.pieces {
+            for seed in &piece.seeds {
+                let known = moved
+                    .iter()
+                    .any(|m| m.cell == c && m.mechanism == piece.mechanism && m.parameter == seed.parameter);
+                if known {
+                    continue;
+                }
+                let name = Names::augmented(&piece.mechanism);
+                let base = simulation.parameter(c, &name, &seed.parameter)?;
+                let mut slopes = Vec::new();
+                for declared in &plan.compiled.slots.seeds {
+                    if declared.mechanism == piece.mechanism && declared.parameter == seed.parameter {
+                        let slot = plan.slot(&declared.slot).unwrap_or(0);
+                        slopes.push((slot, simulation.parameter(c, &name, &declared.field)?));
+                    }
+                }
+                moved.push(Moved {
+                    cell: c,
+                    mechanism: piece.mechanism.clone(),
+                    parameter: seed.parameter.clone(),
+                    base,
+                    slopes,
+                });
+            }
+        }
+    }
+    Ok(moved)
+}
+
+/// The kind of a probe of a stored variable, for callers of [`ShimHost::record`].
+pub fn state_probe(mechanism: &str, state: &str, at: host_shim::Location) -> ProbeKind {
+    ProbeKind::State { mechanism: mechanism.into(), state: state.into(), at }
+}

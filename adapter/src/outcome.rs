@@ -1,0 +1,216 @@
+//! What a command leaves in its output folder: arrays, manifest, pictures and a report that explain themselves.
+//!
+//! `traces.npz` holds `t_ms` (time), `values` (time × probe) and, where there are sensitivities, `sensitivities`
+//! (time × probe × slot, probe unit per slot unit).
+
+use std::path::{Path, PathBuf};
+
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
+
+use crate::control::Traces;
+use crate::plan::{Plan, PlannedProbe};
+use crate::report::plot::{Figure, LinePlot, Panel, Picture, Series, Stroke};
+use crate::report::{ArrayInfo, Error, InputFile, Manifest, Report, create_dir, write_npz};
+
+/// An array on its way into a file.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// Name inside the file.
+    pub name: String,
+    /// Unit; `1` if dimensionless.
+    pub unit: String,
+    /// What it is, axes included.
+    pub meaning: String,
+    /// The numbers.
+    pub data: ArrayD<f64>,
+}
+
+impl Named {
+    /// An array of this shape; the numbers are cut or padded with NaN if they do not fit, which is a bug elsewhere.
+    pub fn new(name: &str, unit: &str, meaning: &str, shape: &[usize], mut data: Vec<f64>) -> Self {
+        data.resize(shape.iter().product(), f64::NAN);
+        let data = ArrayD::from_shape_vec(IxDyn(shape), data).unwrap_or_else(|_| ArrayD::zeros(IxDyn(&[0])));
+        Self { name: name.into(), unit: unit.into(), meaning: meaning.into(), data }
+    }
+}
+
+/// The folder, and what has been put into it.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// What will become `manifest.json`.
+    pub manifest: Manifest,
+    /// What will become `report.html`.
+    pub report: Report,
+}
+
+impl Folder {
+    /// Makes the folder and starts the manifest and the report of one command.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn create(path: &Path, plan: &Plan, command: &str, host: &str, title: &str) -> Result<Self, Error> {
+        create_dir(path)?;
+        let mut manifest = Manifest::new(&plan.experiment.name);
+        manifest.command = Some(command.into());
+        manifest.inputs = plan.inputs.iter().map(|i| InputFile::of(i.role, &i.path, &i.bytes)).collect();
+        manifest.host = Some(host.into());
+        manifest.integrator = Some(compiler::Integrator::from(plan.experiment.integrator).as_str().into());
+        manifest.abi_level = Some(compiler::AbiLevel::default().to_string());
+        manifest.carrier = (!plan.slots.is_empty()).then(|| "cable".into());
+        manifest.dt_ms = Some(plan.experiment.simulation.dt_ms);
+        manifest.duration_ms = Some(plan.experiment.simulation.duration_ms);
+        manifest.slots = plan.slots.iter().map(|s| s.name.clone()).collect();
+        manifest.probes = plan.probes.iter().map(|p| p.name.clone()).collect();
+        manifest.warnings = warnings(plan);
+        let mut report = Report::new(title);
+        if let Some(description) = &plan.experiment.description {
+            report.paragraph(description);
+        }
+        Ok(Self { path: path.to_path_buf(), manifest, report })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes arrays and lists them in the manifest.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn arrays(&mut self, file: &str, arrays: &[Named]) -> Result<(), Error> {
+        let views: Vec<(&str, ArrayViewD<'_, f64>)> =
+            arrays.iter().map(|a| (a.name.as_str(), a.data.view())).collect();
+        write_npz(&self.path.join(file), &views)?;
+        for a in arrays {
+            self.manifest.arrays.push(ArrayInfo::of(file, &a.name, &a.data.view(), &a.unit, &a.meaning));
+        }
+        Ok(())
+    }
+
+    /// Writes a picture as SVG and PNG and puts it into the report.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn figure(&mut self, stem: &str, figure: &dyn Figure, caption: &str) -> Result<Picture, Error> {
+        let picture = figure.save(&self.path, stem)?;
+        self.report.figure(&picture.svg, caption);
+        Ok(picture)
+    }
+
+    /// Writes the manifest and the report.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn finish(mut self) -> Result<PathBuf, Error> {
+        self.report.warnings(&self.manifest.warnings);
+        self.report.provenance(&self.manifest);
+        self.manifest.write(&self.path.join("manifest.json"))?;
+        let report = self.path.join("report.html");
+        self.report.write(&report)?;
+        Ok(report)
+    }
+}
+
+/// The compiler's warnings, one line each.
+fn warnings(plan: &Plan) -> Vec<String> {
+    plan.warnings()
+        .iter()
+        .map(|(file, d)| {
+            let source = &plan.sources[*file];
+            let (line, column) = compiler::diagnostic::line_col(&source.text, d.span.start);
+            format!("{}:{line}:{column}: {} [{}]", source.name, d.message, d.code)
+        })
+        .collect()
+}
+
+/// `t_ms`, `values` and, if there are any, `sensitivities`.
+pub fn trace_arrays(traces: &Traces) -> Vec<Named> {
+    let (n, p, k) = (traces.times_ms.len(), traces.n_probes, traces.n_slots);
+    let mut arrays = vec![
+        Named::new("t_ms", "ms", "sample times", &[n], traces.times_ms.clone()),
+        Named::new("values", "probe's", "probe values, time × probe", &[n, p], traces.values.clone()),
+    ];
+    if !traces.sens.is_empty() {
+        let meaning = "d(value)/d(slot), time × probe × slot";
+        arrays.push(Named::new("sensitivities", "probe's / slot's", meaning, &[n, p, k], traces.sens.clone()));
+    }
+    arrays
+}
+
+/// Values of one probe.
+pub fn column(traces: &Traces, probe: usize) -> Vec<f64> {
+    traces.values.iter().skip(probe).step_by(traces.n_probes.max(1)).copied().collect()
+}
+
+/// Sensitivities of one probe to one slot.
+pub fn sensitivity(traces: &Traces, probe: usize, slot: usize) -> Vec<f64> {
+    let stride = traces.n_probes * traces.n_slots;
+    traces.sens.iter().skip(probe * traces.n_slots + slot).step_by(stride.max(1)).copied().collect()
+}
+
+/// Probes by unit, in order of first appearance.
+fn by_unit(probes: &[PlannedProbe]) -> Vec<(&str, Vec<usize>)> {
+    let mut units: Vec<(&str, Vec<usize>)> = Vec::new();
+    for (i, probe) in probes.iter().enumerate() {
+        match units.iter_mut().find(|(unit, _)| *unit == probe.unit) {
+            Some((_, members)) => members.push(i),
+            None => units.push((&probe.unit, vec![i])),
+        }
+    }
+    units
+}
+
+fn axis_label(unit: &str) -> String {
+    match unit {
+        "mV" => "V (mV)".into(),
+        "" | "1" => "state (1)".into(),
+        unit => format!("({unit})"),
+    }
+}
+
+/// All probes against time, one panel per unit. Several runs share the panels; the later ones are dashed.
+pub fn trace_plot(plan: &Plan, title: &str, runs: &[(&str, &Traces)]) -> LinePlot {
+    let mut plot = LinePlot::new(title, "time (ms)");
+    for (unit, members) in by_unit(&plan.probes) {
+        let mut panel = Panel::new(&axis_label(unit));
+        for (r, (label, traces)) in runs.iter().enumerate() {
+            for &i in &members {
+                let probe = &plan.probes[i].name;
+                let name = match (runs.len(), members.len()) {
+                    (1, _) => probe.clone(),
+                    (_, 1) => (*label).to_string(),
+                    _ => format!("{probe}, {label}"),
+                };
+                let mut series = Series::new(&name, traces.times_ms.clone(), column(traces, i));
+                if r > 0 {
+                    series = series.stroke(Stroke::Dashed);
+                }
+                panel = panel.series(series);
+            }
+        }
+        plot = plot.panel(panel);
+    }
+    plot
+}
+
+/// θ ∂V/∂θ of every voltage probe, one panel per probe: the change for 100 % of the slot, so that slots of different units
+/// share an axis. None if there are no sensitivities.
+pub fn sensitivity_plot(plan: &Plan, traces: &Traces, x: &[f64]) -> Option<LinePlot> {
+    if traces.sens.is_empty() {
+        return None;
+    }
+    let mut plot = LinePlot::new("Sensitivities, scaled by the slot's value", "time (ms)");
+    for (i, probe) in plan.probes.iter().enumerate().filter(|(_, p)| p.variable == "v") {
+        let mut panel = Panel::new("θ ∂V/∂θ (mV)");
+        panel.title.clone_from(&probe.name);
+        for (k, slot) in plan.slots.iter().enumerate() {
+            let scale = if x[k] == 0.0 { 1.0 } else { x[k] };
+            let y = sensitivity(traces, i, k).into_iter().map(|u| u * scale).collect();
+            panel = panel.series(Series::new(&slot.name, traces.times_ms.clone(), y));
+        }
+        plot = plot.panel(panel);
+    }
+    (!plot.panels.is_empty()).then_some(plot)
+}

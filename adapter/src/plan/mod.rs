@@ -1,0 +1,250 @@
+//! An experiment made concrete: files read, mechanisms compiled, regions cut, slots tied to what they move.
+//!
+//! Every slot moves its parameters linearly, p = p₀ + Σ_k (∂p/∂x_k) x_k, so a painting is cut into pieces on which p₀ and
+//! the seeds ∂p/∂x_k are constant. Knows no simulator: a host paints the pieces as they are.
+
+mod cell;
+mod error;
+mod probe;
+
+use std::path::{Path, PathBuf};
+
+use compiler::{Compiled, FileDiagnostic, Options, SlotSpec, Source};
+
+use crate::control::Transform;
+use crate::experiment::{Experiment, Scale};
+
+pub use cell::{Piece, PlannedCell, Seeding};
+pub use error::PlanError;
+pub use probe::{Measured, PlannedProbe};
+
+/// A slot with its value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedSlot {
+    /// Name.
+    pub name: String,
+    /// The value at which the experiment runs.
+    pub value: f64,
+    /// Unit of the value: that of the first target, empty for a factor.
+    pub unit: String,
+    /// How `tune` walks.
+    pub transform: Transform,
+}
+
+/// A file that went into the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// What it is: `experiment`, `mechanism`, `morphology`.
+    pub role: &'static str,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// An experiment made concrete.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The experiment as read.
+    pub experiment: Experiment,
+    /// Folder that relative paths start from.
+    pub base: PathBuf,
+    /// All files read, the experiment first.
+    pub inputs: Vec<Input>,
+    /// The sources of the mechanisms, for messages.
+    pub sources: Vec<Source>,
+    /// The catalogue.
+    pub compiled: Compiled,
+    /// The cells, in order.
+    pub cells: Vec<PlannedCell>,
+    /// Cells by group.
+    pub groups: Vec<Vec<usize>>,
+    /// The slots, in order.
+    pub slots: Vec<PlannedSlot>,
+    /// The probes, in order.
+    pub probes: Vec<PlannedProbe>,
+}
+
+impl Plan {
+    /// Reads the experiment and everything it names.
+    ///
+    /// # Errors
+    /// [`PlanError`], with the place in the experiment.
+    pub fn load(path: &Path) -> Result<Self, PlanError> {
+        let bytes = read(path)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let experiment = crate::experiment::read::parse(&text)
+            .map_err(|source| PlanError::Experiment { path: path.to_path_buf(), source })?;
+        let base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
+        let inputs = vec![Input { role: "experiment", path: path.to_path_buf(), bytes: bytes.clone() }];
+        Self::of(experiment, base, inputs)
+    }
+
+    /// Makes an experiment concrete whose relative paths start from `base`.
+    ///
+    /// # Errors
+    /// [`PlanError`], with the place in the experiment.
+    pub fn of(experiment: Experiment, base: PathBuf, mut inputs: Vec<Input>) -> Result<Self, PlanError> {
+        check_times(&experiment)?;
+        let mut sources = Vec::new();
+        for path in &experiment.mechanisms {
+            let path = base.join(path);
+            let bytes = read(&path)?;
+            let text = String::from_utf8(bytes.clone()).map_err(|_| PlanError::Encoding { path: path.clone() })?;
+            sources.push(Source { name: path.display().to_string(), text });
+            inputs.push(Input { role: "mechanism", path, bytes });
+        }
+        let options = Options {
+            slots: experiment
+                .slots
+                .iter()
+                .map(|slot| SlotSpec {
+                    name: slot.name.clone(),
+                    targets: slot.targets.iter().map(|t| (t.mechanism.clone(), t.parameter.clone())).collect(),
+                })
+                .collect(),
+            integrator: experiment.integrator.into(),
+            ..Options::default()
+        };
+        let compiled = compiler::compile(&sources, &options)
+            .map_err(|source| PlanError::Compile { sources: sources.clone(), source })?;
+        let cells = cell::plan(&experiment, &base, &compiled, &mut inputs)?;
+        let groups = group(&experiment)?;
+        let slots = slots(&experiment, &compiled, &cells)?;
+        let probes = probe::plan(&experiment, &compiled, &cells)?;
+        Ok(Self { experiment, base, inputs, sources, compiled, cells, groups, slots, probes })
+    }
+
+    /// Warnings of the compiler.
+    pub fn warnings(&self) -> &[FileDiagnostic] {
+        &self.compiled.warnings
+    }
+
+    /// Slot values at which the experiment runs.
+    pub fn values(&self) -> Vec<f64> {
+        self.slots.iter().map(|s| s.value).collect()
+    }
+
+    /// Index of a slot.
+    pub fn slot(&self, name: &str) -> Option<usize> {
+        self.slots.iter().position(|s| s.name == name)
+    }
+
+    /// A digest of all inputs: what a checkpoint belongs to.
+    pub fn fingerprint(&self) -> String {
+        let mut all = Vec::new();
+        for input in &self.inputs {
+            all.extend_from_slice(input.role.as_bytes());
+            all.extend_from_slice(&input.bytes.len().to_le_bytes());
+            all.extend_from_slice(&input.bytes);
+        }
+        crate::report::sha256_hex(&all)
+    }
+}
+
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, PlanError> {
+    std::fs::read(path).map_err(|source| PlanError::Read { path: path.to_path_buf(), source })
+}
+
+fn check_times(experiment: &Experiment) -> Result<(), PlanError> {
+    let s = &experiment.simulation;
+    for (field, value) in
+        [("duration_ms", s.duration_ms), ("dt_ms", s.dt_ms), ("sample_every_ms", s.sample_every_ms)]
+    {
+        if !(value.is_finite() && value > 0.0) {
+            return Err(PlanError::Value { place: format!("simulation.{field}"), value, rule: "positive and finite" });
+        }
+    }
+    if !(experiment.forgetting_per_ms.is_finite() && experiment.forgetting_per_ms >= 0.0) {
+        return Err(PlanError::Value {
+            place: "forgetting_per_ms".into(),
+            value: experiment.forgetting_per_ms,
+            rule: "finite and not negative",
+        });
+    }
+    if !(experiment.verify.tolerance.is_finite() && experiment.verify.tolerance > 0.0) {
+        return Err(PlanError::Value {
+            place: "verify.tolerance".into(),
+            value: experiment.verify.tolerance,
+            rule: "positive and finite",
+        });
+    }
+    Ok(())
+}
+
+/// Cells by group, in the order of the cells.
+fn group(experiment: &Experiment) -> Result<Vec<Vec<usize>>, PlanError> {
+    let mut of_cell: Vec<Option<usize>> = vec![None; experiment.cells.len()];
+    for (g, names) in experiment.groups.iter().enumerate() {
+        for name in names {
+            let place = format!("groups[{g}]");
+            let index = cell::find(experiment, name, &place)?;
+            if of_cell[index].replace(g).is_some() {
+                return Err(PlanError::Duplicate { place, what: "cell", name: name.clone() });
+            }
+        }
+    }
+    // A simulation numbers cells group after group, so groups must be runs of neighbours to keep the order.
+    let mut groups: Vec<(Option<usize>, Vec<usize>)> = Vec::new();
+    for (index, &g) in of_cell.iter().enumerate() {
+        let continues = g.is_some() && groups.last().is_some_and(|(last, _)| *last == g);
+        if let (true, Some((_, members))) = (continues, groups.last_mut()) {
+            members.push(index);
+        } else if let Some(g) = g.filter(|_| groups.iter().any(|(other, _)| *other == g)) {
+            return Err(PlanError::ScatteredGroup {
+                place: format!("groups[{g}]"),
+                cell: experiment.cells[index].name.clone(),
+            });
+        } else {
+            groups.push((g, vec![index]));
+        }
+    }
+    Ok(groups.into_iter().map(|(_, members)| members).collect())
+}
+
+fn slots(experiment: &Experiment, compiled: &Compiled, cells: &[PlannedCell]) -> Result<Vec<PlannedSlot>, PlanError> {
+    let mut out = Vec::new();
+    for (k, slot) in experiment.slots.iter().enumerate() {
+        let place = format!("slots[{k}]");
+        let bases: Vec<f64> = cells
+            .iter()
+            .flat_map(|c| &c.pieces)
+            .flat_map(|p| &p.seeds)
+            .filter(|s| s.slot == k)
+            .map(|s| s.painted)
+            .collect();
+        let Some(&first) = bases.first() else {
+            return Err(PlanError::UnreachedSlot { place, slot: slot.name.clone() });
+        };
+        let value = match (slot.value, slot.scale) {
+            (Some(value), _) => value,
+            (None, Scale::Relative) => 1.0,
+            (None, Scale::Absolute) => {
+                if let Some(&other) = bases.iter().find(|b| b.to_bits() != first.to_bits()) {
+                    return Err(PlanError::AmbiguousValue { place, slot: slot.name.clone(), first, other });
+                }
+                first
+            }
+        };
+        if !value.is_finite() {
+            return Err(PlanError::Value { place: format!("{place}.value"), value, rule: "finite" });
+        }
+        let unit = match (slot.scale, slot.targets.first()) {
+            (Scale::Absolute, Some(target)) => compiled
+                .mechanisms
+                .iter()
+                .find(|m| m.name == target.mechanism)
+                .and_then(|m| m.parameters.iter().find(|p| p.name == target.parameter))
+                .map(|p| p.unit.clone())
+                .unwrap_or_default(),
+            (Scale::Absolute | Scale::Relative, _) => String::new(),
+        };
+        slot.transform.inverse(value).map_err(|source| PlanError::Transform {
+            place: format!("{place}.transform"),
+            slot: slot.name.clone(),
+            source,
+        })?;
+        out.push(PlannedSlot { name: slot.name.clone(), value, unit, transform: slot.transform });
+    }
+    Ok(out)
+}

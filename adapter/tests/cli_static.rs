@@ -1,0 +1,377 @@
+//! The commands that run no simulation, as processes: exit code, standard output, standard error.
+//!
+//! Fixtures are copied into a folder of their own for each test, so that messages hold no machine's paths. Snapshots are
+//! updated with `UPDATE_EXPECT=1`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use expect_test::{Expect, expect};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What a command left behind.
+struct Outcome {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Outcome {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e} in {}", self.stdout))
+    }
+
+    /// Compares exit code and both streams.
+    fn expect(&self, code: i32, expected: Expect) {
+        expected.assert_eq(&format!("{}--- stderr\n{}", self.stdout, self.stderr));
+        assert_eq!(self.code, Some(code), "{}", self.stderr);
+    }
+}
+
+/// A folder with copies of all fixtures.
+struct Bench(TempDir);
+
+impl Bench {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli_static");
+        for entry in fs::read_dir(fixtures).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.0.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn run(&self, arguments: &str) -> Outcome {
+        self.run_with(arguments, &[])
+    }
+
+    fn run_with(&self, arguments: &str, environment: &[(&str, &Path)]) -> Outcome {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_graddiff"));
+        command.args(arguments.split_whitespace()).current_dir(self.0.path());
+        for name in ["CC", "RUST_LOG", "RUST_BACKTRACE", "NO_COLOR", "GRADDIFF_PYTHON"] {
+            command.env_remove(name);
+        }
+        command.envs(environment.iter().copied());
+        let output = command.output().unwrap();
+        let folder = self.0.path().display().to_string();
+        let text = |bytes| String::from_utf8(bytes).unwrap().replace(&folder, "$DIR");
+        Outcome {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// Builds C text into a shared object.
+    fn cc(&self, c_text: &str, name: &str) {
+        fs::write(self.path("by_hand.c"), c_text).unwrap();
+        let mut command = Command::new("cc");
+        command
+            .args(["-shared", "-fPIC", "-o"])
+            .arg(self.path(name))
+            .arg(self.path("by_hand.c"));
+        let output = command.arg("-lm").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// The Python with the reference simulators: GRADDIFF_PYTHON, else the virtual environment that `tests/run` makes.
+fn reference_python() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let python = std::env::var_os("GRADDIFF_PYTHON").map_or_else(|| root.join(".venv/bin/python"), PathBuf::from);
+    let found = python.exists();
+    assert!(
+        found,
+        "no Python at {}: run tests/run once, or set GRADDIFF_PYTHON",
+        python.display()
+    );
+    python
+}
+
+// ---- check
+
+#[test]
+fn check_accepts_good_mechanisms() {
+    let bench = Bench::new();
+    bench.run("check leak.mod shunt.mod").expect(0, expect![[""]]);
+    let json = bench.run("check leak.mod --json");
+    assert_eq!((json.code, json.stdout.as_str()), (Some(0), "[]\n"));
+    let quiet = bench.run("check leak.mod --quiet");
+    assert_eq!((quiet.code, quiet.stdout.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn check_points_at_every_error() {
+    let bench = Bench::new();
+    bench.run("check wrong.mod unsound.mod").expect(1, expect![[""]]);
+}
+
+#[test]
+fn check_json_is_an_array_of_places() {
+    let outcome = Bench::new().run("check unsound.mod --json");
+    outcome.expect(1, expect![[""]]);
+    assert_eq!(outcome.json().as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn unreadable_files_are_told_apart() {
+    let bench = Bench::new();
+    bench.run("check nosuch.mod").expect(3, expect![[""]]);
+    bench.run("check .").expect(3, expect![[""]]);
+    fs::write(bench.path("latin1.mod"), b"TITLE a\nUNITS { (\xb5m) = (micron) }\n").unwrap();
+    bench.run("check latin1.mod").expect(1, expect![[""]]);
+    fs::write(bench.path("huge.mod"), vec![b' '; (4 << 20) + 1]).unwrap();
+    bench.run("check huge.mod").expect(1, expect![[""]]);
+}
+
+// ---- usage
+
+#[test]
+fn bad_usage_is_exit_code_2() {
+    let bench = Bench::new();
+    for arguments in [
+        "",
+        "frobnicate",
+        "check",
+        "build leak.mod",
+        "emit leak.mod --to c",
+        "check leak.mod --nosuch",
+    ] {
+        let outcome = bench.run(arguments);
+        assert_eq!(outcome.code, Some(2), "{arguments}: {}", outcome.stderr);
+        assert!(outcome.stdout.is_empty(), "{arguments}");
+        assert!(
+            outcome.stderr.contains("Usage: graddiff"),
+            "{arguments}: {}",
+            outcome.stderr
+        );
+    }
+    let version = bench.run("--version");
+    assert_eq!(
+        (version.code, version.stdout),
+        (Some(0), format!("graddiff {}\n", env!("CARGO_PKG_VERSION")))
+    );
+}
+
+#[test]
+fn help_fits_a_terminal() {
+    let bench = Bench::new();
+    for command in ["", "check", "emit", "build", "inspect", "doctor"] {
+        let help = bench.run(&format!("{command} --help"));
+        assert_eq!(help.code, Some(0));
+        let long = help.stdout.lines().find(|l| l.chars().count() > 130);
+        assert_eq!(long, None, "{command}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_not_an_error() {
+    let bench = Bench::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_graddiff"));
+    command.args(["check", "wrong.mod"]).current_dir(bench.0.path());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command.stdout(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+// ---- emit and build
+
+#[test]
+fn slots_that_do_not_exist_are_refused_with_a_suggestion() {
+    let bench = Bench::new();
+    let emit = |wrt: &str| bench.run(&format!("emit leak.mod shunt.mod --wrt {wrt} --to c -o out"));
+    emit("gg").expect(2, expect![[""]]);
+    emit("leek.g").expect(2, expect![[""]]);
+    emit("shunt.e").expect(2, expect![[""]]);
+    emit("g,ek").expect(2, expect![[""]]);
+    emit("g,,q").expect(2, expect![[""]]);
+    assert!(!bench.path("out").exists());
+}
+
+#[test]
+fn emit_writes_c_and_json() {
+    let bench = Bench::new();
+    bench
+        .run("emit leak.mod shunt.mod --wrt g,q --to c -o out")
+        .expect(0, expect![[""]]);
+    let first = fs::read_to_string(bench.path("out/catalogue.c")).unwrap();
+    bench.run("emit leak.mod shunt.mod --wrt g,q --to c -o again");
+    assert_eq!(
+        fs::read_to_string(bench.path("again/catalogue.c")).unwrap(),
+        first,
+        "not deterministic"
+    );
+    assert!(first.contains("seed_g__leak_g"));
+
+    let json = bench.run("emit leak.mod --wrt g --to json -o out --json");
+    assert_eq!(json.code, Some(0), "{}", json.stderr);
+    assert_eq!(json.json()["files"], serde_json::json!(["out/leak.json"]));
+    let leak: Value = serde_json::from_str(&fs::read_to_string(bench.path("out/leak.json")).unwrap()).unwrap();
+    assert_eq!(leak["name"], "leak");
+    assert!(leak["tangent_currents"].is_object());
+}
+
+#[test]
+fn emit_does_not_pretend_to_write_nmodl() {
+    let bench = Bench::new();
+    bench.run("emit leak.mod --to neuron -o out").expect(2, expect![[""]]);
+    assert_eq!(bench.run("emit leak.mod --to arbor -o out").code, Some(2));
+    assert!(!bench.path("out").exists());
+}
+
+#[test]
+fn build_makes_a_catalogue_that_inspect_reads() {
+    let bench = Bench::new();
+    let before = bench.names();
+    bench
+        .run("build leak.mod shunt.mod --wrt leak.g,q -o two-catalogue.so")
+        .expect(0, expect![[""]]);
+    assert_eq!(
+        bench.names().len(),
+        before.len() + 1,
+        "intermediate files remain: {:?}",
+        bench.names()
+    );
+    bench.run("inspect two-catalogue.so").expect(0, expect![[""]]);
+
+    let json = bench.run("inspect two-catalogue.so --json").json();
+    assert_eq!(json["abi"], "0.7");
+    assert_eq!(json["graddiff"]["slots"], serde_json::json!(["g", "q"]));
+    let mechanisms = json["mechanisms"].as_array().unwrap();
+    let leak = mechanisms.iter().find(|m| m["name"] == "leak").unwrap();
+    assert_eq!(leak["parameters"][0]["default"], 0.001);
+    assert_eq!(leak["parameters"][1]["low"], Value::Null);
+
+    bench.run("inspect two-catalogue.so --abi 0.6").expect(1, expect![[""]]);
+}
+
+#[test]
+fn build_knows_both_abi_levels_and_integrators() {
+    let bench = Bench::new();
+    let built = bench.run("build leak.mod --wrt g --abi 0.6 --integrator neuron -o old-catalogue.so --json");
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    assert_eq!(built.json()["integrator"], "neuron");
+    let read = bench.run("inspect old-catalogue.so --json").json();
+    assert_eq!(
+        (&read["abi"], &read["graddiff"]["integrator"]),
+        (&"0.6".into(), &"neuron".into())
+    );
+}
+
+#[test]
+fn build_of_a_rejected_source_writes_nothing() {
+    let bench = Bench::new();
+    bench
+        .run("build leak.mod unsound.mod --wrt nosuch -o x-catalogue.so")
+        .expect(1, expect![[""]]);
+    let json = bench.run("build unsound.mod -o x-catalogue.so --json");
+    assert_eq!(json.code, Some(1));
+    assert_eq!(json.json()["diagnostics"].as_array().unwrap().len(), 2);
+    bench
+        .run("build leak.mod leak.mod -o x-catalogue.so")
+        .expect(1, expect![[""]]);
+    bench.run("build leak.mod -o leak.mod").expect(2, expect![[""]]);
+    assert!(!bench.path("x-catalogue.so").exists());
+}
+
+#[test]
+fn a_missing_compiler_is_an_environment_error() {
+    let bench = Bench::new();
+    let nowhere = Path::new("/nonexistent/cc");
+    let before = bench.names();
+    bench
+        .run_with("build leak.mod -o x-catalogue.so", &[("CC", nowhere)])
+        .expect(3, expect![[""]]);
+    assert_eq!(bench.names(), before);
+    let doctor = bench.run_with("doctor", &[("CC", nowhere), ("GRADDIFF_PYTHON", nowhere)]);
+    assert_eq!(doctor.code, Some(3));
+    assert!(doctor.stdout.contains("C compiler  MISSING"), "{}", doctor.stdout);
+}
+
+// ---- inspect
+
+#[test]
+fn files_that_are_no_catalogue_are_refused_one_by_one() {
+    let bench = Bench::new();
+    bench.run("inspect nosuch.so").expect(3, expect![[""]]);
+    bench.run("inspect leak.mod").expect(1, expect![[""]]);
+    bench.cc("int nothing;\n", "empty.so");
+    let empty = bench.run("inspect empty.so");
+    assert_eq!(empty.code, Some(1));
+    assert!(
+        empty.stderr.contains("exports no symbol `get_catalogue`"),
+        "{}",
+        empty.stderr
+    );
+    let whole = fs::read(bench.path("empty.so")).unwrap();
+    for length in [0, 3, 20, 64, 100, whole.len() / 2, whole.len() - 1] {
+        fs::write(bench.path("cut.so"), &whole[..length]).unwrap();
+        let cut = bench.run("inspect cut.so");
+        assert_eq!(cut.code, Some(1), "{length} bytes: {}", cut.stderr);
+        assert!(
+            cut.stderr.starts_with("error: `$DIR/cut.so` is "),
+            "{length} bytes: {}",
+            cut.stderr
+        );
+        assert!(cut.stderr.contains("\n  help: "), "{length} bytes: {}", cut.stderr);
+    }
+}
+
+#[test]
+fn a_foreign_catalogue_is_read_at_the_level_asked_for() {
+    let bench = Bench::new();
+    bench.run("emit shunt.mod --to c -o out");
+    let ours = fs::read_to_string(bench.path("out/catalogue.c")).unwrap();
+    bench.cc(
+        &ours.replace("graddiff_catalogue_info_v1", "somebody_elses_symbol"),
+        "foreign.so",
+    );
+    bench.run("inspect foreign.so").expect(0, expect![[""]]);
+    let asked = bench.run("inspect foreign.so --abi 0.7");
+    assert!(asked.stdout.contains("read as 0.7 (as asked)"), "{}", asked.stdout);
+    assert_eq!(bench.run("inspect foreign.so --json").json()["graddiff"], Value::Null);
+}
+
+// ---- doctor
+
+#[test]
+fn doctor_without_python_is_content() {
+    let doctor = Bench::new().run_with(
+        "doctor --json",
+        &[("GRADDIFF_PYTHON", Path::new("/nonexistent/python"))],
+    );
+    assert_eq!(doctor.code, Some(0), "{}", doctor.stdout);
+    let json = doctor.json();
+    assert_eq!(json["ready"], true);
+    assert_eq!(json["c_compiler"]["found"], true);
+    for optional in ["python", "arbor", "neuron"] {
+        assert_eq!(json[optional]["found"], false, "{optional}");
+        assert!(json[optional]["help"].is_string(), "{optional}");
+    }
+}
+
+#[test]
+fn doctor_finds_the_reference_simulators() {
+    let doctor = Bench::new().run_with("doctor --json", &[("GRADDIFF_PYTHON", &reference_python())]);
+    let json = doctor.json();
+    assert_eq!(json["arbor"]["detail"], "0.12.2", "{}", doctor.stdout);
+    assert_eq!(json["neuron"]["detail"], "9.0.2", "{}", doctor.stdout);
+}

@@ -1,0 +1,10 @@
+NEURON {
+    SUFFIX unsound
+    NONSPECIFIC_CURRENT i
+}
+
+PARAMETER { g = 1 v (mV) }
+
+BREAKPOINT {
+	i = gg*v + h(v)
+}
