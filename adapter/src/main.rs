@@ -9,7 +9,7 @@ use graddiff::cli::{Cli, ExitStatus, Failure};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    set_hook(Box::new(|panic| apologise(panic)));
+    set_hook(Box::new(apologise));
     let cli = Cli::parse();
     start_log(&cli);
     finish(|| cli.run()).into()

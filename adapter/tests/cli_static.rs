@@ -2,6 +2,11 @@
 //!
 //! Fixtures are copied into a folder of their own for each test, so that messages hold no machine's paths. Snapshots are
 //! updated with `UPDATE_EXPECT=1`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests: a failure here is a failed test"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -70,7 +75,11 @@ impl Bench {
         command.envs(environment.iter().copied());
         let output = command.output().unwrap();
         let folder = self.0.path().display().to_string();
-        let text = |bytes| String::from_utf8(bytes).unwrap().replace(&folder, "$DIR");
+        let version = concat!("graddiff ", env!("CARGO_PKG_VERSION"));
+        let text = |bytes| {
+            let text = String::from_utf8(bytes).unwrap().replace(&folder, "$DIR");
+            text.replace(version, "graddiff $VERSION")
+        };
         Outcome {
             code: output.status.code(),
             stdout: text(output.stdout),
@@ -109,7 +118,13 @@ fn reference_python() -> PathBuf {
 #[test]
 fn check_accepts_good_mechanisms() {
     let bench = Bench::new();
-    bench.run("check leak.mod shunt.mod").expect(0, expect![[""]]);
+    bench.run("check leak.mod shunt.mod").expect(
+        0,
+        expect![[r#"
+        2 files checked: no errors
+        --- stderr
+    "#]],
+    );
     let json = bench.run("check leak.mod --json");
     assert_eq!((json.code, json.stdout.as_str()), (Some(0), "[]\n"));
     let quiet = bench.run("check leak.mod --quiet");
@@ -119,25 +134,104 @@ fn check_accepts_good_mechanisms() {
 #[test]
 fn check_points_at_every_error() {
     let bench = Bench::new();
-    bench.run("check wrong.mod unsound.mod").expect(1, expect![[""]]);
+    bench.run("check wrong.mod unsound.mod").expect(
+        1,
+        expect![[r#"
+        wrong.mod:10:9: error[unexpected-character]: "µ" belongs to no NMODL word or number
+         10 |     i = µ*
+            |         ^
+           help: remove it, or put it in a comment (: … to the end of the line)
+        unsound.mod:9:6: error[unknown-name]: `gg` is not declared
+         9 |     i = gg*v + h(v)
+           |         ^^
+           help: declare it in PARAMETER, ASSIGNED, STATE or as LOCAL
+        unsound.mod:9:13: error[unknown-function]: there is no function `h`
+         9 |     i = gg*v + h(v)
+           |                ^
+           help: define it as FUNCTION or PROCEDURE in this file
+        2 files checked: 3 errors
+        --- stderr
+    "#]],
+    );
 }
 
 #[test]
 fn check_json_is_an_array_of_places() {
     let outcome = Bench::new().run("check unsound.mod --json");
-    outcome.expect(1, expect![[""]]);
+    outcome.expect(
+        1,
+        expect![[r#"
+        [
+          {
+            "file": "unsound.mod",
+            "line": 9,
+            "column": 6,
+            "end_line": 9,
+            "end_column": 8,
+            "code": "unknown-name",
+            "severity": "error",
+            "message": "`gg` is not declared",
+            "notes": [],
+            "help": "declare it in PARAMETER, ASSIGNED, STATE or as LOCAL"
+          },
+          {
+            "file": "unsound.mod",
+            "line": 9,
+            "column": 13,
+            "end_line": 9,
+            "end_column": 14,
+            "code": "unknown-function",
+            "severity": "error",
+            "message": "there is no function `h`",
+            "notes": [],
+            "help": "define it as FUNCTION or PROCEDURE in this file"
+          }
+        ]
+        --- stderr
+    "#]],
+    );
     assert_eq!(outcome.json().as_array().unwrap().len(), 2);
 }
 
 #[test]
 fn unreadable_files_are_told_apart() {
     let bench = Bench::new();
-    bench.run("check nosuch.mod").expect(3, expect![[""]]);
-    bench.run("check .").expect(3, expect![[""]]);
+    bench.run("check nosuch.mod").expect(
+        3,
+        expect![[r#"
+        --- stderr
+        error: cannot read nosuch.mod
+          because: No such file or directory (os error 2)
+          help: check the spelling and the folder you are in
+    "#]],
+    );
+    bench.run("check .").expect(
+        3,
+        expect![[r#"
+        --- stderr
+        error: cannot read .
+          because: Is a directory (os error 21)
+          help: name a regular file that you may read
+    "#]],
+    );
     fs::write(bench.path("latin1.mod"), b"TITLE a\nUNITS { (\xb5m) = (micron) }\n").unwrap();
-    bench.run("check latin1.mod").expect(1, expect![[""]]);
+    bench.run("check latin1.mod").expect(
+        1,
+        expect![[r#"
+        --- stderr
+        error: latin1.mod:2:10: byte 0xb5 is not UTF-8 text
+          help: if it is an older text file, convert it: iconv -f latin1 -t utf-8 latin1.mod > new && mv new latin1.mod
+    "#]],
+    );
     fs::write(bench.path("huge.mod"), vec![b' '; (4 << 20) + 1]).unwrap();
-    bench.run("check huge.mod").expect(1, expect![[""]]);
+    bench.run("check huge.mod").expect(
+        1,
+        expect![[r#"
+        --- stderr
+        error: huge.mod is longer than 4194304 bytes
+          help: check that this is the file you mean
+    "#]],
+    );
 }
 
 // ---- usage
@@ -164,8 +258,8 @@ fn bad_usage_is_exit_code_2() {
     }
     let version = bench.run("--version");
     assert_eq!(
-        (version.code, version.stdout),
-        (Some(0), format!("graddiff {}\n", env!("CARGO_PKG_VERSION")))
+        (version.code, version.stdout.as_str()),
+        (Some(0), "graddiff $VERSION\n")
     );
 }
 
@@ -175,7 +269,7 @@ fn help_fits_a_terminal() {
     for command in ["", "check", "emit", "build", "inspect", "doctor"] {
         let help = bench.run(&format!("{command} --help"));
         assert_eq!(help.code, Some(0));
-        let long = help.stdout.lines().find(|l| l.chars().count() > 130);
+        let long = help.stdout.lines().find(|l| l.chars().count() > 120);
         assert_eq!(long, None, "{command}");
     }
 }
@@ -198,11 +292,46 @@ fn a_closed_pipe_is_not_an_error() {
 fn slots_that_do_not_exist_are_refused_with_a_suggestion() {
     let bench = Bench::new();
     let emit = |wrt: &str| bench.run(&format!("emit leak.mod shunt.mod --wrt {wrt} --to c -o out"));
-    emit("gg").expect(2, expect![[""]]);
-    emit("leek.g").expect(2, expect![[""]]);
-    emit("shunt.e").expect(2, expect![[""]]);
-    emit("g,ek").expect(2, expect![[""]]);
-    emit("g,,q").expect(2, expect![[""]]);
+    emit("gg").expect(
+        2,
+        expect![[r#"
+        --- stderr
+        error: --wrt gg: no mechanism declares a PARAMETER `gg`; did you mean `g`?
+          help: name one of: g, e, q
+    "#]],
+    );
+    emit("leek.g").expect(
+        2,
+        expect![[r#"
+        --- stderr
+        error: --wrt leek.g: no file defines mechanism `leek`; did you mean `leak`?
+          help: name one of: leak, shunt
+    "#]],
+    );
+    emit("shunt.e").expect(
+        2,
+        expect![[r#"
+        --- stderr
+        error: --wrt shunt.e: `shunt` declares no PARAMETER `e`
+          help: name one of: g
+    "#]],
+    );
+    emit("g,ek").expect(
+        2,
+        expect![[r#"
+        --- stderr
+        error: --wrt ek: `ek` is supplied by the simulator and is not a parameter that can be tuned
+          help: name one of: g, e, q
+    "#]],
+    );
+    emit("g,,q").expect(
+        2,
+        expect![[r#"
+        --- stderr
+        error: --wrt has an empty name in its list
+          help: write names separated by single commas: --wrt gnabar,gkbar
+    "#]],
+    );
     assert!(!bench.path("out").exists());
 }
 
@@ -211,7 +340,17 @@ fn emit_writes_c_and_json() {
     let bench = Bench::new();
     bench
         .run("emit leak.mod shunt.mod --wrt g,q --to c -o out")
-        .expect(0, expect![[""]]);
+        .expect(0, expect![[r#"
+            out/catalogue.c
+            3 slots: leak_g (d/d leak.g), shunt_g (d/d shunt.g), q (d/d leak.q)
+            1 warning
+            --- stderr
+            shunt.mod:13:9: warning[one-sided-derivative]: this condition depends on the voltage, a state or a tuned parameter
+             13 |     if (v > 0) {
+                |         ^^^^^
+               note: the sensitivity is that of the branch taken; the jump itself contributes nothing
+               help: the derivative is that of the branch taken; smooth the expression if the kink matters
+        "#]]);
     let first = fs::read_to_string(bench.path("out/catalogue.c")).unwrap();
     bench.run("emit leak.mod shunt.mod --wrt g,q --to c -o again");
     assert_eq!(
@@ -232,7 +371,14 @@ fn emit_writes_c_and_json() {
 #[test]
 fn emit_does_not_pretend_to_write_nmodl() {
     let bench = Bench::new();
-    bench.run("emit leak.mod --to neuron -o out").expect(2, expect![[""]]);
+    bench.run("emit leak.mod --to neuron -o out").expect(
+        2,
+        expect![[r#"
+        --- stderr
+        error: this version of graddiff does not write NMODL yet: `--to` takes c or json
+          help: Arbor runs the catalogue that `graddiff build` makes as it is (arbor.load_catalogue); NEURON has to wait
+    "#]],
+    );
     assert_eq!(bench.run("emit leak.mod --to arbor -o out").code, Some(2));
     assert!(!bench.path("out").exists());
 }
@@ -243,14 +389,79 @@ fn build_makes_a_catalogue_that_inspect_reads() {
     let before = bench.names();
     bench
         .run("build leak.mod shunt.mod --wrt leak.g,q -o two-catalogue.so")
-        .expect(0, expect![[""]]);
+        .expect(0, expect![[r#"
+            two-catalogue.so
+            mechanisms: leak, shunt, gd0_cable, gd_leak, gd_shunt
+            ABI 0.7, integrator arbor
+            2 slots: g (d/d leak.g), q (d/d leak.q)
+            1 warning
+            --- stderr
+            shunt.mod:13:9: warning[one-sided-derivative]: this condition depends on the voltage, a state or a tuned parameter
+             13 |     if (v > 0) {
+                |         ^^^^^
+               note: the sensitivity is that of the branch taken; the jump itself contributes nothing
+               help: the derivative is that of the branch taken; smooth the expression if the kink matters
+        "#]]);
     assert_eq!(
         bench.names().len(),
         before.len() + 1,
         "intermediate files remain: {:?}",
         bench.names()
     );
-    bench.run("inspect two-catalogue.so").expect(0, expect![[""]]);
+    bench.run("inspect two-catalogue.so").expect(0, expect![[r#"
+        two-catalogue.so
+          built by graddiff $VERSION for ABI 0.7, integrator arbor, carrier cable
+          slot 0: g
+            moves gd_leak.g, seeded by parameter seed_g__g
+          slot 1: q
+            moves gd_leak.q, seeded by parameter seed_q__q
+
+        gd0_cable: density mechanism, scalar kernels
+          parameters
+            parent_offset  0
+            g_face         0 uS
+            via_fork       0
+            fork_offset    0
+            fork_g         0 uS
+            hosts_fork     0
+            cap            0 pF
+          globals
+            gd__forgetting  0 /ms, at least 0
+          states      v_prev (mV), g_sum (uS), inverse (1/uS), fork_inverse (1/uS), fork_rhs (nA), d_v__g (mV), d_v__q (mV)
+          ions        gd_u__g (reads gd_u__gi), gd_g__g (reads gd_g__gi), gd_u__q (reads gd_u__qi), gd_g__q (reads gd_g__qi)
+
+        leak: density mechanism, scalar kernels
+          parameters
+            g  0.001 S/cm2, 0 to 1e9
+            e  -65 mV
+            q  2
+          states      n
+          ions        k (reads ek)
+
+        gd_leak: density mechanism, scalar kernels
+          parameters
+            g          0.001 S/cm2, 0 to 1e9
+            e          -65 mV
+            q          2
+            seed_g__g  0
+            seed_q__q  0
+          globals
+            gd__forgetting  0 /ms, at least 0
+          states      n, d_n__g, d_n__q
+          ions        k (reads ek), gd_u__g (reads gd_u__gi), gd_g__g (reads gd_g__gi), gd_u__q (reads gd_u__qi), gd_g__q (reads gd_g__qi)
+
+        shunt: density mechanism, scalar kernels
+          parameters
+            g  1e-5 S/cm2
+
+        gd_shunt: density mechanism, scalar kernels
+          parameters
+            g  1e-5 S/cm2
+          globals
+            gd__forgetting  0 /ms, at least 0
+          ions        gd_u__g (reads gd_u__gi), gd_g__g (reads gd_g__gi), gd_u__q (reads gd_u__qi), gd_g__q (reads gd_g__qi)
+        --- stderr
+    "#]]);
 
     let json = bench.run("inspect two-catalogue.so --json").json();
     assert_eq!(json["abi"], "0.7");
@@ -260,7 +471,14 @@ fn build_makes_a_catalogue_that_inspect_reads() {
     assert_eq!(leak["parameters"][0]["default"], 0.001);
     assert_eq!(leak["parameters"][1]["low"], Value::Null);
 
-    bench.run("inspect two-catalogue.so --abi 0.6").expect(1, expect![[""]]);
+    bench.run("inspect two-catalogue.so --abi 0.6").expect(
+        1,
+        expect![[r#"
+        --- stderr
+        error: `$DIR/two-catalogue.so` is built for ABI level 0.7, asked for 0.6
+          help: leave out --abi: a catalogue of graddiff says its level itself
+    "#]],
+    );
 }
 
 #[test]
@@ -280,15 +498,38 @@ fn build_knows_both_abi_levels_and_integrators() {
 fn build_of_a_rejected_source_writes_nothing() {
     let bench = Bench::new();
     bench
-        .run("build leak.mod unsound.mod --wrt nosuch -o x-catalogue.so")
-        .expect(1, expect![[""]]);
+        .run("build leak.mod wrong.mod --wrt nosuch -o x-catalogue.so")
+        .expect(
+            1,
+            expect![[r#"
+            --- stderr
+            wrong.mod:10:9: error[unexpected-character]: "µ" belongs to no NMODL word or number
+             10 |     i = µ*
+                |         ^
+               help: remove it, or put it in a comment (: … to the end of the line)
+            error: 1 error in the mechanism sources
+              help: correct the sources; `graddiff check FILE.mod` looks at them without building
+        "#]],
+        );
     let json = bench.run("build unsound.mod -o x-catalogue.so --json");
     assert_eq!(json.code, Some(1));
     assert_eq!(json.json()["diagnostics"].as_array().unwrap().len(), 2);
-    bench
-        .run("build leak.mod leak.mod -o x-catalogue.so")
-        .expect(1, expect![[""]]);
-    bench.run("build leak.mod -o leak.mod").expect(2, expect![[""]]);
+    bench.run("build leak.mod leak.mod -o x-catalogue.so").expect(
+        1,
+        expect![[r#"
+            --- stderr
+            error: mechanism `leak` is defined by both leak.mod and leak.mod
+              help: give one of them another SUFFIX, or leave one out: a catalogue holds each name once
+        "#]],
+    );
+    bench.run("build leak.mod -o leak.mod").expect(
+        2,
+        expect![[r#"
+        --- stderr
+        error: -o leak.mod: a catalogue's name ends in .so
+          help: write -o NAME-catalogue.so
+    "#]],
+    );
     assert!(!bench.path("x-catalogue.so").exists());
 }
 
@@ -299,7 +540,12 @@ fn a_missing_compiler_is_an_environment_error() {
     let before = bench.names();
     bench
         .run_with("build leak.mod -o x-catalogue.so", &[("CC", nowhere)])
-        .expect(3, expect![[""]]);
+        .expect(3, expect![[r#"
+            --- stderr
+            error: cannot run the C compiler `/nonexistent/cc`; install gcc or clang, or set CC
+              because: No such file or directory (os error 2)
+              help: Debian and Ubuntu: apt install gcc; macOS: xcode-select --install; or set CC to your compiler; then run `graddiff doctor`
+        "#]]);
     assert_eq!(bench.names(), before);
     let doctor = bench.run_with("doctor", &[("CC", nowhere), ("GRADDIFF_PYTHON", nowhere)]);
     assert_eq!(doctor.code, Some(3));
@@ -311,8 +557,23 @@ fn a_missing_compiler_is_an_environment_error() {
 #[test]
 fn files_that_are_no_catalogue_are_refused_one_by_one() {
     let bench = Bench::new();
-    bench.run("inspect nosuch.so").expect(3, expect![[""]]);
-    bench.run("inspect leak.mod").expect(1, expect![[""]]);
+    bench.run("inspect nosuch.so").expect(
+        3,
+        expect![[r#"
+        --- stderr
+        error: cannot read catalogue `$DIR/nosuch.so`
+          because: No such file or directory (os error 2)
+          help: check the path and the permissions
+    "#]],
+    );
+    bench.run("inspect leak.mod").expect(
+        1,
+        expect![[r#"
+        --- stderr
+        error: `$DIR/leak.mod` is not a shared object: it starts with [54, 49, 54, 4c], not with 7f 45 4c 46 (ELF)
+          help: name the .so file that `graddiff build` or `arbor-build-catalogue` wrote
+    "#]],
+    );
     bench.cc("int nothing;\n", "empty.so");
     let empty = bench.run("inspect empty.so");
     assert_eq!(empty.code, Some(1));
@@ -344,7 +605,15 @@ fn a_foreign_catalogue_is_read_at_the_level_asked_for() {
         &ours.replace("graddiff_catalogue_info_v1", "somebody_elses_symbol"),
         "foreign.so",
     );
-    bench.run("inspect foreign.so").expect(0, expect![[""]]);
+    bench.run("inspect foreign.so").expect(0, expect![[r#"
+        foreign.so
+          not built by graddiff, so it does not tell its ABI level; read as 0.7 (if Arbor 0.9 or 0.10 built it, give --abi 0.6)
+
+        shunt: density mechanism, scalar kernels
+          parameters
+            g  1e-5 S/cm2
+        --- stderr
+    "#]]);
     let asked = bench.run("inspect foreign.so --abi 0.7");
     assert!(asked.stdout.contains("read as 0.7 (as asked)"), "{}", asked.stdout);
     assert_eq!(bench.run("inspect foreign.so --json").json()["graddiff"], Value::Null);

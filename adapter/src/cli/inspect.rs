@@ -138,10 +138,12 @@ fn with_unit(field: &FieldInfo) -> String {
 
 /// `0.12 S/cm2, 0 to 1e9`.
 fn value(field: &FieldInfo) -> String {
-    let mut out = field.default.map_or("no default".to_string(), number);
-    if !field.unit.is_empty() {
-        let _ = write!(out, " {}", field.unit);
-    }
+    let mut out = match (field.default, field.unit.as_str()) {
+        (Some(x), "") => number(x),
+        (Some(x), unit) => format!("{} {unit}", number(x)),
+        (None, "") => "no default".into(),
+        (None, unit) => format!("no default ({unit})"),
+    };
     match (bound(field.low), bound(field.high)) {
         (None, None) => {}
         (Some(low), None) => out.push_str(&format!(", at least {}", number(low))),
