@@ -12,5 +12,6 @@ pub mod hosts;
 pub mod outcome;
 pub mod plan;
 pub mod report;
+pub mod reproduce;
 pub mod tune;
 pub mod verify;

@@ -30,7 +30,12 @@ impl Named {
     pub fn new(name: &str, unit: &str, meaning: &str, shape: &[usize], mut data: Vec<f64>) -> Self {
         data.resize(shape.iter().product(), f64::NAN);
         let data = ArrayD::from_shape_vec(IxDyn(shape), data).unwrap_or_else(|_| ArrayD::zeros(IxDyn(&[0])));
-        Self { name: name.into(), unit: unit.into(), meaning: meaning.into(), data }
+        Self {
+            name: name.into(),
+            unit: unit.into(),
+            meaning: meaning.into(),
+            data,
+        }
     }
 }
 
@@ -53,7 +58,11 @@ impl Folder {
         create_dir(path)?;
         let mut manifest = Manifest::new(&plan.experiment.name);
         manifest.command = Some(command.into());
-        manifest.inputs = plan.inputs.iter().map(|i| InputFile::of(i.role, &i.path, &i.bytes)).collect();
+        manifest.inputs = plan
+            .inputs
+            .iter()
+            .map(|i| InputFile::of(i.role, &i.path, &i.bytes))
+            .collect();
         manifest.host = Some(host.into());
         manifest.integrator = Some(compiler::Integrator::from(plan.experiment.integrator).as_str().into());
         manifest.abi_level = Some(compiler::AbiLevel::default().to_string());
@@ -67,7 +76,11 @@ impl Folder {
         if let Some(description) = &plan.experiment.description {
             report.paragraph(description);
         }
-        Ok(Self { path: path.to_path_buf(), manifest, report })
+        Ok(Self {
+            path: path.to_path_buf(),
+            manifest,
+            report,
+        })
     }
 
     /// Where it is.
@@ -80,11 +93,12 @@ impl Folder {
     /// # Errors
     /// The file cannot be written.
     pub fn arrays(&mut self, file: &str, arrays: &[Named]) -> Result<(), Error> {
-        let views: Vec<(&str, ArrayViewD<'_, f64>)> =
-            arrays.iter().map(|a| (a.name.as_str(), a.data.view())).collect();
+        let views: Vec<(&str, ArrayViewD<'_, f64>)> = arrays.iter().map(|a| (a.name.as_str(), a.data.view())).collect();
         write_npz(&self.path.join(file), &views)?;
         for a in arrays {
-            self.manifest.arrays.push(ArrayInfo::of(file, &a.name, &a.data.view(), &a.unit, &a.meaning));
+            self.manifest
+                .arrays
+                .push(ArrayInfo::of(file, &a.name, &a.data.view(), &a.unit, &a.meaning));
         }
         Ok(())
     }
@@ -130,24 +144,48 @@ pub fn trace_arrays(traces: &Traces) -> Vec<Named> {
     let (n, p, k) = (traces.times_ms.len(), traces.n_probes, traces.n_slots);
     let mut arrays = vec![
         Named::new("t_ms", "ms", "sample times", &[n], traces.times_ms.clone()),
-        Named::new("values", "probe's", "probe values, time × probe", &[n, p], traces.values.clone()),
+        Named::new(
+            "values",
+            "probe's",
+            "probe values, time × probe",
+            &[n, p],
+            traces.values.clone(),
+        ),
     ];
     if !traces.sens.is_empty() {
         let meaning = "d(value)/d(slot), time × probe × slot";
-        arrays.push(Named::new("sensitivities", "probe's / slot's", meaning, &[n, p, k], traces.sens.clone()));
+        arrays.push(Named::new(
+            "sensitivities",
+            "probe's / slot's",
+            meaning,
+            &[n, p, k],
+            traces.sens.clone(),
+        ));
     }
     arrays
 }
 
 /// Values of one probe.
 pub fn column(traces: &Traces, probe: usize) -> Vec<f64> {
-    traces.values.iter().skip(probe).step_by(traces.n_probes.max(1)).copied().collect()
+    traces
+        .values
+        .iter()
+        .skip(probe)
+        .step_by(traces.n_probes.max(1))
+        .copied()
+        .collect()
 }
 
 /// Sensitivities of one probe to one slot.
 pub fn sensitivity(traces: &Traces, probe: usize, slot: usize) -> Vec<f64> {
     let stride = traces.n_probes * traces.n_slots;
-    traces.sens.iter().skip(probe * traces.n_slots + slot).step_by(stride.max(1)).copied().collect()
+    traces
+        .sens
+        .iter()
+        .skip(probe * traces.n_slots + slot)
+        .step_by(stride.max(1))
+        .copied()
+        .collect()
 }
 
 /// Probes by unit, in order of first appearance.
@@ -170,25 +208,32 @@ fn axis_label(unit: &str) -> String {
     }
 }
 
-/// All probes against time, one panel per unit. Several runs share the panels; the later ones are dashed.
-pub fn trace_plot(plan: &Plan, title: &str, runs: &[(&str, &Traces)]) -> LinePlot {
+/// All probes against time, one panel per unit.
+pub fn trace_plot(plan: &Plan, title: &str, traces: &Traces) -> LinePlot {
     let mut plot = LinePlot::new(title, "time (ms)");
     for (unit, members) in by_unit(&plan.probes) {
         let mut panel = Panel::new(&axis_label(unit));
+        for &i in &members {
+            panel = panel.series(Series::new(
+                &plan.probes[i].name,
+                traces.times_ms.clone(),
+                column(traces, i),
+            ));
+        }
+        plot = plot.panel(panel);
+    }
+    plot
+}
+
+/// Several runs, one panel per probe of `probes`; the runs after the first are dashed.
+pub fn comparison_plot(plan: &Plan, title: &str, probes: &[usize], runs: &[(&str, &Traces)]) -> LinePlot {
+    let mut plot = LinePlot::new(title, "time (ms)");
+    for &i in probes {
+        let mut panel = Panel::new(&axis_label(&plan.probes[i].unit));
+        panel.title.clone_from(&plan.probes[i].name);
         for (r, (label, traces)) in runs.iter().enumerate() {
-            for &i in &members {
-                let probe = &plan.probes[i].name;
-                let name = match (runs.len(), members.len()) {
-                    (1, _) => probe.clone(),
-                    (_, 1) => (*label).to_string(),
-                    _ => format!("{probe}, {label}"),
-                };
-                let mut series = Series::new(&name, traces.times_ms.clone(), column(traces, i));
-                if r > 0 {
-                    series = series.stroke(Stroke::Dashed);
-                }
-                panel = panel.series(series);
-            }
+            let series = Series::new(label, traces.times_ms.clone(), column(traces, i));
+            panel = panel.series(if r == 0 { series } else { series.stroke(Stroke::Dashed) });
         }
         plot = plot.panel(panel);
     }
@@ -206,7 +251,7 @@ pub fn sensitivity_plot(plan: &Plan, traces: &Traces, x: &[f64]) -> Option<LineP
         let mut panel = Panel::new("θ ∂V/∂θ (mV)");
         panel.title.clone_from(&probe.name);
         for (k, slot) in plan.slots.iter().enumerate() {
-            let scale = if x[k] == 0.0 { 1.0 } else { x[k] };
+            let scale = if x[k].abs() > 0.0 { x[k] } else { 1.0 };
             let y = sensitivity(traces, i, k).into_iter().map(|u| u * scale).collect();
             panel = panel.series(Series::new(&slot.name, traces.times_ms.clone(), y));
         }

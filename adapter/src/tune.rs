@@ -21,7 +21,7 @@ pub enum TuneSetupError<E: std::error::Error + 'static> {
     },
     /// A name in `tune` means nothing.
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Plan(Box<PlanError>),
     /// A probe that counts has no sensitivities.
     #[error("probe `{probe}` counts in the loss but carries no sensitivities; give it no weight in tune.weights")]
     Insensitive {
@@ -68,6 +68,12 @@ pub enum TuneSetupError<E: std::error::Error + 'static> {
     Model(#[source] E),
 }
 
+impl<E: std::error::Error + 'static> From<PlanError> for TuneSetupError<E> {
+    fn from(error: PlanError) -> Self {
+        TuneSetupError::Plan(Box::new(error))
+    }
+}
+
 /// A tuner, ready to go.
 #[derive(Debug)]
 pub struct Setup {
@@ -87,12 +93,12 @@ pub struct Setup {
 ///
 /// # Errors
 /// [`TuneSetupError`].
-pub fn prepare<M: Model>(
-    plan: &Plan,
-    model: &mut M,
-    resume: Option<&Path>,
-) -> Result<Setup, TuneSetupError<M::Error>> {
-    let tune = plan.experiment.tune.as_ref().ok_or(TuneSetupError::Missing { what: "tune" })?;
+pub fn prepare<M: Model>(plan: &Plan, model: &mut M, resume: Option<&Path>) -> Result<Setup, TuneSetupError<M::Error>> {
+    let tune = plan
+        .experiment
+        .tune
+        .as_ref()
+        .ok_or(TuneSetupError::Missing { what: "tune" })?;
     if plan.slots.is_empty() {
         return Err(TuneSetupError::Missing { what: "slots" });
     }
@@ -106,7 +112,7 @@ pub fn prepare<M: Model>(
             (of_traces(&traces), Some(truth))
         }
         experiment::Target::File(file) => {
-            let path = plan.base.join(file);
+            let path = crate::plan::join(&plan.base, file);
             fingerprint.push_str(&report::InputFile::read("target", &path)?.sha256);
             (of_file(plan, &path, &weights)?, None)
         }
@@ -115,7 +121,9 @@ pub fn prepare<M: Model>(
     let settings = Settings {
         transforms: plan.slots.iter().map(|s| s.transform).collect(),
         optimiser: tune.optimiser,
-        horizon: tune.horizon.unwrap_or(Horizon::fixed(plan.experiment.simulation.duration_ms)),
+        horizon: tune
+            .horizon
+            .unwrap_or(Horizon::fixed(plan.experiment.simulation.duration_ms)),
         stop: tune.stop,
     };
     let start = named(plan, &tune.start, "tune.start")?;
@@ -126,15 +134,27 @@ pub fn prepare<M: Model>(
     let (tuner, resumed) = match checkpoint {
         None => (Tuner::new(settings, objective, &start)?, 0),
         Some((path, text)) => {
-            let text = text.map_err(|source| TuneSetupError::Read { path: path.to_path_buf(), source })?;
-            let broken = |source| TuneSetupError::Checkpoint { path: path.to_path_buf(), source };
+            let text = text.map_err(|source| TuneSetupError::Read {
+                path: path.to_path_buf(),
+                source,
+            })?;
+            let broken = |source| TuneSetupError::Checkpoint {
+                path: path.to_path_buf(),
+                source,
+            };
             let checkpoint = Checkpoint::from_json(&text).map_err(broken)?;
             let tuner = Tuner::resume(checkpoint, settings, objective, &fingerprint).map_err(broken)?;
             let done = tuner.history().len();
             (tuner, done)
         }
     };
-    Ok(Setup { tuner, start, truth, fingerprint, resumed })
+    Ok(Setup {
+        tuner,
+        start,
+        truth,
+        fingerprint,
+        resumed,
+    })
 }
 
 /// The plan's slot values with some replaced by name.
@@ -159,22 +179,37 @@ fn named<E: std::error::Error>(
 fn weights<E: std::error::Error>(plan: &Plan, tune: &experiment::Tune) -> Result<Vec<f64>, TuneSetupError<E>> {
     let mut weights = vec![if tune.weights.is_empty() { 1.0 } else { 0.0 }; plan.probes.len()];
     for (name, &weight) in &tune.weights {
-        let probe = plan.probes.iter().position(|p| p.name == *name).ok_or_else(|| PlanError::Unknown {
-            place: "tune.weights".into(),
-            what: "probe",
-            name: name.clone(),
-            known: plan.probes.iter().map(|p| p.name.clone()).collect(),
-        })?;
+        let probe = plan
+            .probes
+            .iter()
+            .position(|p| p.name == *name)
+            .ok_or_else(|| PlanError::Unknown {
+                place: "tune.weights".into(),
+                what: "probe",
+                name: name.clone(),
+                known: plan.probes.iter().map(|p| p.name.clone()).collect(),
+            })?;
         weights[probe] = weight;
     }
-    match plan.probes.iter().zip(&weights).find(|(p, w)| **w > 0.0 && !p.has_sensitivities()) {
-        Some((probe, _)) => Err(TuneSetupError::Insensitive { probe: probe.name.clone() }),
+    match plan
+        .probes
+        .iter()
+        .zip(&weights)
+        .find(|(p, w)| **w > 0.0 && !p.has_sensitivities())
+    {
+        Some((probe, _)) => Err(TuneSetupError::Insensitive {
+            probe: probe.name.clone(),
+        }),
         None => Ok(weights),
     }
 }
 
 fn of_traces(traces: &Traces) -> Target {
-    Target { times_ms: traces.times_ms.clone(), n_probes: traces.n_probes, values: traces.values.clone() }
+    Target {
+        times_ms: traces.times_ms.clone(),
+        n_probes: traces.n_probes,
+        values: traces.values.clone(),
+    }
 }
 
 /// Columns by probe name; probes without weight need none.
@@ -193,5 +228,9 @@ fn of_file<E: std::error::Error>(plan: &Plan, path: &Path, weights: &[f64]) -> R
             values[sample * n_probes + i] = *value;
         }
     }
-    Ok(Target { times_ms: file.time_ms, n_probes, values })
+    Ok(Target {
+        times_ms: file.time_ms,
+        n_probes,
+        values,
+    })
 }

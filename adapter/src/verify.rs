@@ -124,8 +124,17 @@ pub fn verify<M: Model>(
         rows.push(slot(model, name, k, x, t_end_ms, tolerance, lanes, &u)?);
         progress(k + 1);
     }
-    let max_rel_error = rows.iter().map(|r| r.rel_error).try_fold(0.0f64, |a, b| b.map(|b| a.max(b)));
-    let names = |compared: bool| lanes.iter().filter(|l| l.compared == compared).map(|l| l.name.clone()).collect();
+    let max_rel_error = rows
+        .iter()
+        .map(|r| r.rel_error)
+        .try_fold(0.0f64, |a, b| b.map(|b| a.max(b)));
+    let names = |compared: bool| {
+        lanes
+            .iter()
+            .filter(|l| l.compared == compared)
+            .map(|l| l.name.clone())
+            .collect()
+    };
     Ok(Verdict {
         host: "shim".into(),
         max_rel_error,
@@ -140,7 +149,10 @@ pub fn verify<M: Model>(
     })
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call site; a struct would only rename them")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call site; a struct would only rename them"
+)]
 fn slot<M: Model>(
     model: &mut M,
     name: &str,
@@ -151,7 +163,7 @@ fn slot<M: Model>(
     lanes: &[Lane],
     u: &Field,
 ) -> Result<Row, M::Error> {
-    let scale = if x[k] == 0.0 { 1.0 } else { x[k].abs() };
+    let scale = if x[k].abs() > 0.0 { x[k].abs() } else { 1.0 };
     let mut tableau: Vec<Vec<Field>> = Vec::new();
     let mut steps = Vec::new();
     for j in 0..STEPS {
@@ -171,7 +183,11 @@ fn slot<M: Model>(
             let weight = RATIO.powi(2 * i32::try_from(order).unwrap_or(1));
             let finer = &row[order - 1];
             let coarser = &tableau[j - 1][order - 1];
-            let next = finer.iter().zip(coarser).map(|(f, c)| (weight * f - c) / (weight - 1.0)).collect();
+            let next = finer
+                .iter()
+                .zip(coarser)
+                .map(|(f, c)| (weight * f - c) / (weight - 1.0))
+                .collect();
             row.push(next);
         }
         tableau.push(row);
@@ -183,7 +199,9 @@ fn slot<M: Model>(
             let d = &tableau[j][order];
             let from_finer = distance(d, &tableau[j][order - 1], d, lanes);
             let from_coarser = distance(d, &tableau[j - 1][order - 1], d, lanes);
-            let (Some(a), Some(b)) = (from_finer, from_coarser) else { continue };
+            let (Some(a), Some(b)) = (from_finer, from_coarser) else {
+                continue;
+            };
             let estimate = a.max(b);
             if estimate.is_finite() && best.is_none_or(|(e, _, _)| estimate < e) {
                 best = Some((estimate, j, order));
@@ -214,7 +232,10 @@ fn slot<M: Model>(
     let sweep = steps
         .iter()
         .zip(&tableau)
-        .map(|(&step, row)| SweepRow { step, rel_error: distance(u, &row[0], d, lanes).unwrap_or(f64::NAN) })
+        .map(|(&step, row)| SweepRow {
+            step,
+            rel_error: distance(u, &row[0], d, lanes).unwrap_or(f64::NAN),
+        })
         .collect();
     let max_sensitivity = compared(d, lanes).map(|(_, v)| v.abs()).fold(0.0, f64::max);
     Ok(Row {
@@ -232,7 +253,11 @@ fn slot<M: Model>(
 /// Entries of a field that count, with their lane.
 fn compared<'a>(field: &'a Field, lanes: &'a [Lane]) -> impl Iterator<Item = (usize, f64)> + 'a {
     let n = lanes.len().max(1);
-    field.iter().enumerate().map(move |(i, &v)| (i % n, v)).filter(|(lane, _)| lanes[*lane].compared)
+    field
+        .iter()
+        .enumerate()
+        .map(move |(i, &v)| (i % n, v))
+        .filter(|(lane, _)| lanes[*lane].compared)
 }
 
 /// max|a − b| / max|scale| per unit, the worst of all units; none if `scale` vanishes everywhere or a number is missing.

@@ -40,7 +40,11 @@ pub(super) fn plan(path: &Path, context: &Context) -> Result<Plan, Failure> {
 
 /// Shows the compiler's diagnostics, which the error itself only counts.
 pub(super) fn reject(error: PlanError, context: &Context) -> Failure {
-    if let PlanError::Compile { sources, source: CompileError::Rejected(found) } = &error {
+    if let PlanError::Compile {
+        sources,
+        source: CompileError::Rejected(found),
+    } = &error
+    {
         let style = Style::choose(&io::stderr());
         context.warn(&diagnostics::render_all(sources, found, style));
     }
@@ -50,10 +54,19 @@ pub(super) fn reject(error: PlanError, context: &Context) -> Failure {
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
         let (status, help) = match &error {
-            PlanError::Read { .. } => (ExitStatus::Environment, "check the path (paths in an experiment start from its own folder)"),
-            PlanError::Compile { .. } => (ExitStatus::Rejected, "correct the .mod files; `graddiff check FILE.mod` looks at them alone"),
+            PlanError::Read { .. } => (
+                ExitStatus::Environment,
+                "check the path (paths in an experiment start from its own folder)",
+            ),
+            PlanError::Compile { .. } => (
+                ExitStatus::Rejected,
+                "correct the .mod files; `graddiff check FILE.mod` looks at them alone",
+            ),
             PlanError::Swc { .. } => (ExitStatus::Rejected, "correct the morphology at the line named"),
-            PlanError::Experiment { .. } => (ExitStatus::Rejected, "correct the experiment at the line and column named; editors check it with experiment.schema.json"),
+            PlanError::Experiment { .. } => (
+                ExitStatus::Rejected,
+                "correct the experiment at the line and column named; editors check it with experiment.schema.json",
+            ),
             _ => (ExitStatus::Rejected, "correct the experiment at the place named"),
         };
         Self::new(status, error, help)
@@ -87,14 +100,21 @@ pub(super) fn start(plan: &Plan, folder: Option<&Path>) -> Result<Running, Failu
         Some(folder) => (folder.to_path_buf(), None),
         None => {
             let temporary = tempfile::tempdir().map_err(|error| {
-                Failure::new(ExitStatus::Environment, error, "make room in the folder for temporary files, or set TMPDIR")
+                Failure::new(
+                    ExitStatus::Environment,
+                    error,
+                    "make room in the folder for temporary files, or set TMPDIR",
+                )
             })?;
             (temporary.path().to_path_buf(), Some(temporary))
         }
     };
     let path = folder.join(format!("{}-catalogue.so", plan.experiment.name));
     tracing::info!(catalogue = %path.display(), "building");
-    Ok(Running { host: ShimHost::new(plan, &path)?, _folder: kept })
+    Ok(Running {
+        host: ShimHost::new(plan, &path)?,
+        _folder: kept,
+    })
 }
 
 impl Running {

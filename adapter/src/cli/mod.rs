@@ -14,6 +14,7 @@ mod failure;
 mod inspect;
 mod load;
 mod slots;
+mod reproduce;
 mod run;
 pub mod sources;
 mod tune;
@@ -63,6 +64,7 @@ enum Command {
     Run(run::Args),
     Verify(verify::Args),
     Tune(tune::Args),
+    Reproduce(reproduce::Args),
 }
 
 impl Cli {
@@ -85,6 +87,7 @@ impl Cli {
             Command::Run(args) => run::run(args, &context),
             Command::Verify(args) => verify::run(args, &context),
             Command::Tune(args) => tune::run(args, &context),
+            Command::Reproduce(args) => reproduce::run(args, &context),
         }
     }
 

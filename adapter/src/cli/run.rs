@@ -36,17 +36,25 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let mut arrays = trace_arrays(&traces);
     arrays.push(Named::new("slots", "slot's", "slot values", &[x.len()], x.clone()));
     let times: Vec<f64> = spikes.iter().map(|s| s.time_ms).collect();
-    arrays.push(Named::new("spike_times_ms", "ms", "threshold crossings of all detectors", &[times.len()], times));
+    arrays.push(Named::new(
+        "spike_times_ms",
+        "ms",
+        "threshold crossings of all detectors",
+        &[times.len()],
+        times,
+    ));
     folder.arrays("traces.npz", &arrays)?;
-    folder.report.summary(&[
-        ("duration", format!("{t_end_ms} ms")),
-        ("samples", traces.times_ms.len().to_string()),
-        ("spikes", spikes.len().to_string()),
-        ("slots", plan.slots.len().to_string()),
-    ]
-    .each_ref()
-    .map(|(a, b)| (*a, b.as_str())));
-    folder.figure("traces", &trace_plot(&plan, "Probes", &[("", &traces)]), "All probes.")?;
+    folder.report.summary(
+        &[
+            ("duration", format!("{t_end_ms} ms")),
+            ("samples", traces.times_ms.len().to_string()),
+            ("spikes", spikes.len().to_string()),
+            ("slots", plan.slots.len().to_string()),
+        ]
+        .each_ref()
+        .map(|(a, b)| (*a, b.as_str())),
+    );
+    folder.figure("traces", &trace_plot(&plan, "Probes", &traces), "All probes.")?;
     if let Some(plot) = sensitivity_plot(&plan, &traces, &x) {
         let caption = "Sensitivity of each voltage probe, times the slot's value: the change for 100 % of the slot, to first order.";
         folder.figure("sensitivities", &plot, caption)?;
@@ -68,7 +76,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             "samples": traces.times_ms.len(),
         }))?;
     } else {
-        context.summary(&format!("{} spikes, {} samples; see {}", spikes.len(), traces.times_ms.len(), report.display()))?;
+        context.summary(&format!(
+            "{} spikes, {} samples; see {}",
+            spikes.len(),
+            traces.times_ms.len(),
+            report.display()
+        ))?;
     }
     Ok(ExitStatus::Done)
 }

@@ -10,7 +10,7 @@ use super::load::{self, HostName};
 use super::{Context, ExitStatus, Failure};
 use crate::control::{Counts, Row, Termination, Traces, TuneError, Tuner};
 use crate::hosts::HostError;
-use crate::outcome::{Folder, Named, trace_arrays, trace_plot};
+use crate::outcome::{Folder, Named, comparison_plot, trace_arrays};
 use crate::plan::Plan;
 use crate::report::plot::{LinePlot, Panel, Series, Stroke};
 use crate::report::{Column, Progress, Table, write_atomic};
@@ -40,6 +40,8 @@ pub(super) struct Args {
     pause_after: Option<u32>,
 }
 
+/// Probes that the comparison shows at most.
+const PANELS: usize = 6;
 const CHECKPOINT: &str = "checkpoint.json";
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
@@ -49,14 +51,30 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let mut folder = Folder::create(&args.output, &plan, "tune", args.host.as_str(), &title)?;
     let mut running = load::start(&plan, Some(&args.output))?;
     let checkpoint = args.output.join(CHECKPOINT);
-    let Setup { mut tuner, start, truth, fingerprint, resumed } =
-        prepare(&plan, &mut running.host, args.resume.then_some(checkpoint.as_path()))?;
+    let Setup {
+        mut tuner,
+        start,
+        truth,
+        fingerprint,
+        resumed,
+    } = prepare(&plan, &mut running.host, args.resume.then_some(checkpoint.as_path()))?;
     if resumed > 0 && !context.json {
         context.summary(&format!("resuming after iteration {resumed}"))?;
     }
-    let termination = iterate(args, context, &plan, &mut tuner, &mut running, &checkpoint, &fingerprint)?;
+    let termination = iterate(
+        args,
+        context,
+        &plan,
+        &mut tuner,
+        &mut running,
+        &checkpoint,
+        &fingerprint,
+    )?;
     let Some(termination) = termination else {
-        context.summary(&format!("paused after {} iterations; --resume goes on", tuner.history().len()))?;
+        context.summary(&format!(
+            "paused after {} iterations; --resume goes on",
+            tuner.history().len()
+        ))?;
         return Ok(ExitStatus::Done);
     };
 
@@ -64,7 +82,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let duration = plan.experiment.simulation.duration_ms;
     let before = running.simulate(&start, duration, false)?.0;
     let after = running.simulate(&found, duration, true)?.0;
-    let outcome = Outcome { plan: &plan, tuner: &tuner, start: &start, truth: truth.as_deref(), found: &found };
+    let outcome = Outcome {
+        plan: &plan,
+        tuner: &tuner,
+        start: &start,
+        truth: truth.as_deref(),
+        found: &found,
+    };
     outcome.arrays(&mut folder, &before, &after)?;
     outcome.pictures(&mut folder, &before, &after, termination)?;
     let result = outcome.result(termination);
@@ -130,11 +154,16 @@ fn iterate(
         return Err(failure);
     }
     let ended = ended?;
-    Ok(if paused && ended == Termination::Cancelled { None } else { Some(ended) })
+    Ok(if paused && ended == Termination::Cancelled {
+        None
+    } else {
+        Some(ended)
+    })
 }
 
 fn describe(row: &Row) -> String {
-    row.loss.map_or_else(|| "loss not finite".into(), |loss| format!("loss {loss:.3e}"))
+    row.loss
+        .map_or_else(|| "loss not finite".into(), |loss| format!("loss {loss:.3e}"))
 }
 
 impl From<TuneError<HostError>> for Failure {
@@ -154,7 +183,7 @@ impl From<TuneError<HostError>> for Failure {
 impl From<TuneSetupError<HostError>> for Failure {
     fn from(error: TuneSetupError<HostError>) -> Self {
         match error {
-            TuneSetupError::Plan(plan) => plan.into(),
+            TuneSetupError::Plan(plan) => (*plan).into(),
             TuneSetupError::Report(report) => report.into(),
             TuneSetupError::Model(host) => host.into(),
             TuneSetupError::Read { .. } => Self::new(ExitStatus::Environment, error, "check the file's permissions"),
@@ -198,11 +227,29 @@ impl Outcome<'_> {
         )?;
         let mut arrays = trace_arrays(after);
         let shape = [before.times_ms.len(), before.n_probes];
-        arrays.push(Named::new("before", "probe's", "probe values at the start", &shape, before.values.clone()));
+        arrays.push(Named::new(
+            "before",
+            "probe's",
+            "probe values at the start",
+            &shape,
+            before.values.clone(),
+        ));
         let target = self.tuner.objective().target();
-        arrays.push(Named::new("target_t_ms", "ms", "target's times", &[target.times_ms.len()], target.times_ms.clone()));
+        arrays.push(Named::new(
+            "target_t_ms",
+            "ms",
+            "target's times",
+            &[target.times_ms.len()],
+            target.times_ms.clone(),
+        ));
         let shape = [target.times_ms.len(), target.n_probes];
-        arrays.push(Named::new("target", "probe's", "target, time × probe", &shape, target.values.clone()));
+        arrays.push(Named::new(
+            "target",
+            "probe's",
+            "target, time × probe",
+            &shape,
+            target.values.clone(),
+        ));
         folder.arrays("traces.npz", &arrays)?;
         Ok(())
     }
@@ -215,8 +262,14 @@ impl Outcome<'_> {
         termination: Termination,
     ) -> Result<(), Failure> {
         let counts = self.tuner.counts();
-        let loss = |row: Option<&Row>| row.and_then(|r| r.loss).map_or_else(|| "-".into(), |l| format!("{l:.4e}"));
-        let best = self.tuner.best().map_or_else(|| "-".into(), |b| format!("{:.4e}", b.loss));
+        let loss = |row: Option<&Row>| {
+            row.and_then(|r| r.loss)
+                .map_or_else(|| "-".into(), |l| format!("{l:.4e}"))
+        };
+        let best = self
+            .tuner
+            .best()
+            .map_or_else(|| "-".into(), |b| format!("{:.4e}", b.loss));
         let facts = [
             ("ended", ended(termination).to_string()),
             ("iterations", self.tuner.history().len().to_string()),
@@ -233,10 +286,33 @@ impl Outcome<'_> {
             values: target.values.clone(),
             ..Traces::default()
         };
-        let plot = trace_plot(self.plan, "Traces", &[("target", &target), ("before", before), ("after", after)]);
-        folder.figure("traces", &plot, "Target, and the model before and after tuning.")?;
-        folder.figure("history", &self.history(), "Loss, and slots relative to where they started.")?;
+        let counted: Vec<usize> = (0..self.plan.probes.len())
+            .filter(|&i| self.weight(i) > 0.0)
+            .take(PANELS)
+            .collect();
+        let runs = [("target", &target), ("before", before), ("after", after)];
+        let plot = comparison_plot(self.plan, "Before and after", &counted, &runs);
+        folder.figure(
+            "traces",
+            &plot,
+            "Target, and the model before and after tuning, at the probes that count.",
+        )?;
+        folder.figure(
+            "history",
+            &self.history(),
+            "Loss, and slots relative to where they started.",
+        )?;
         Ok(())
+    }
+
+    fn weight(&self, probe: usize) -> f64 {
+        let Some(tune) = &self.plan.experiment.tune else {
+            return 0.0;
+        };
+        if tune.weights.is_empty() {
+            return 1.0;
+        }
+        tune.weights.get(&self.plan.probes[probe].name).copied().unwrap_or(0.0)
     }
 
     fn history(&self) -> LinePlot {
@@ -245,7 +321,7 @@ impl Outcome<'_> {
         let losses = rows.iter().map(|r| r.loss.unwrap_or(f64::NAN)).collect();
         let mut slots = Panel::new("slot / start (1)");
         for (k, slot) in self.plan.slots.iter().enumerate() {
-            let scale = if self.start[k] == 0.0 { 1.0 } else { self.start[k] };
+            let scale = if self.start[k].abs() > 0.0 { self.start[k] } else { 1.0 };
             let y: Vec<f64> = rows.iter().map(|r| r.x[k] / scale).collect();
             slots = slots.series(Series::new(&slot.name, x.clone(), y));
             if let Some(truth) = self.truth {
@@ -258,7 +334,11 @@ impl Outcome<'_> {
             }
         }
         LinePlot::new("Tuning", "iteration")
-            .panel(Panel::new("loss (mV²)").log().series(Series::new("loss", x.clone(), losses)))
+            .panel(
+                Panel::new("loss (mV²)")
+                    .log()
+                    .series(Series::new("loss", x.clone(), losses)),
+            )
             .panel(slots)
     }
 
@@ -274,11 +354,22 @@ impl Outcome<'_> {
         }
         let mut table = Table::new("Slots.", columns);
         for (k, slot) in self.plan.slots.iter().enumerate() {
-            let unit = if slot.unit.is_empty() { "1".into() } else { slot.unit.clone() };
-            let mut row =
-                vec![slot.name.clone(), unit, format!("{:.6}", self.start[k]), format!("{:.6}", self.found[k])];
+            let unit = if slot.unit.is_empty() {
+                "1".into()
+            } else {
+                slot.unit.clone()
+            };
+            let mut row = vec![
+                slot.name.clone(),
+                unit,
+                format!("{:.6}", self.start[k]),
+                format!("{:.6}", self.found[k]),
+            ];
             if let Some(truth) = self.truth {
-                row.extend([format!("{:.6}", truth[k]), format!("{:+.4}", deviation(self.found[k], truth[k]))]);
+                row.extend([
+                    format!("{:.6}", truth[k]),
+                    format!("{:+.4}", deviation(self.found[k], truth[k])),
+                ]);
             }
             table.row(row);
         }
@@ -292,18 +383,32 @@ impl Outcome<'_> {
             out.push_str(&format!("  {:>12}  {:>10}", "target", "deviation"));
         }
         for (k, slot) in self.plan.slots.iter().enumerate() {
-            out.push_str(&format!("\n{:width$}  {:>12.6}  {:>12.6}", slot.name, self.start[k], self.found[k]));
+            out.push_str(&format!(
+                "\n{:width$}  {:>12.6}  {:>12.6}",
+                slot.name, self.start[k], self.found[k]
+            ));
             if let Some(truth) = self.truth {
-                out.push_str(&format!("  {:>12.6}  {:>+9.4}%", truth[k], deviation(self.found[k], truth[k])));
+                out.push_str(&format!(
+                    "  {:>12.6}  {:>+9.4}%",
+                    truth[k],
+                    deviation(self.found[k], truth[k])
+                ));
             }
         }
         out
     }
 
     fn sentence(&self, termination: Termination) -> String {
-        let loss = self.tuner.best().map_or_else(|| "no finite loss".into(), |b| format!("loss {:.3e}", b.loss));
+        let loss = self
+            .tuner
+            .best()
+            .map_or_else(|| "no finite loss".into(), |b| format!("loss {:.3e}", b.loss));
         let n = self.tuner.history().len();
-        format!("{} after {n} iterations, {loss}, {}", ended(termination), simulated(self.tuner.counts()))
+        format!(
+            "{} after {n} iterations, {loss}, {}",
+            ended(termination),
+            simulated(self.tuner.counts())
+        )
     }
 
     fn result(&self, termination: Termination) -> serde_json::Value {
@@ -332,7 +437,11 @@ impl Outcome<'_> {
 }
 
 fn deviation(found: f64, truth: f64) -> f64 {
-    if truth == 0.0 { found } else { 100.0 * (found / truth - 1.0) }
+    if truth.abs() > 0.0 {
+        100.0 * (found / truth - 1.0)
+    } else {
+        found
+    }
 }
 
 fn ended(termination: Termination) -> &'static str {
@@ -354,4 +463,3 @@ fn simulated(counts: Counts) -> String {
         counts.plain_ms / 1000.0
     )
 }
-

@@ -44,7 +44,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let lanes: Vec<Lane> = plan
         .probes
         .iter()
-        .map(|p| Lane { name: p.name.clone(), unit: p.unit.clone(), compared: p.has_sensitivities() })
+        .map(|p| Lane {
+            name: p.name.clone(),
+            unit: p.unit.clone(),
+            compared: p.has_sensitivities(),
+        })
         .collect();
     let slots: Vec<String> = plan.slots.iter().map(|s| s.name.clone()).collect();
     let mut progress = Progress::new(context.progress, "verify", slots.len() as u64);
@@ -61,10 +65,14 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     verdict.host = args.host.as_str().into();
     let has_detectors = plan.cells.iter().any(|c| !c.detectors.is_empty());
     verdict.spikes = has_detectors.then_some(spikes.len());
-    let status = if verdict.passed { ExitStatus::Done } else { ExitStatus::Rejected };
+    let status = if verdict.passed {
+        ExitStatus::Done
+    } else {
+        ExitStatus::Rejected
+    };
     if context.json {
-        let value = serde_json::to_value(&verdict)
-            .map_err(|e| Failure::new(ExitStatus::Bug, e, "please report this"))?;
+        let value =
+            serde_json::to_value(&verdict).map_err(|e| Failure::new(ExitStatus::Bug, e, "please report this"))?;
         context.print_json(&value)?;
         return Ok(status);
     }
@@ -80,12 +88,27 @@ fn number(value: Option<f64>) -> String {
 }
 
 fn table(verdict: &Verdict) -> String {
-    let width = verdict.parameters.iter().map(|r| r.name.len()).max().unwrap_or(0).max(4);
+    let width = verdict
+        .parameters
+        .iter()
+        .map(|r| r.name.len())
+        .max()
+        .unwrap_or(0)
+        .max(4);
     let mut out = format!(
         "{:width$}  {:>12}  {:>10}  {:>12}  {:>10}  verdict\n",
         "slot", "value", "error", "uncertainty", "best step"
     );
-    for Row { name, value, rel_error, fd_error_estimate, best_step, status, .. } in &verdict.parameters {
+    for Row {
+        name,
+        value,
+        rel_error,
+        fd_error_estimate,
+        best_step,
+        status,
+        ..
+    } in &verdict.parameters
+    {
         let word = match status {
             Status::Pass => "pass",
             Status::Fail => "FAIL",
@@ -108,7 +131,10 @@ fn table(verdict: &Verdict) -> String {
         verdict.probes.join(", ")
     ));
     if !verdict.skipped_probes.is_empty() {
-        out.push_str(&format!("\nnot compared, for they carry no sensitivities: {}", verdict.skipped_probes.join(", ")));
+        out.push_str(&format!(
+            "\nnot compared, for they carry no sensitivities: {}",
+            verdict.skipped_probes.join(", ")
+        ));
     }
     out
 }
@@ -116,7 +142,10 @@ fn table(verdict: &Verdict) -> String {
 fn sweeps(verdict: &Verdict) -> String {
     let mut out = String::new();
     for row in &verdict.parameters {
-        out.push_str(&format!("{}: step, error against its plain central difference\n", row.name));
+        out.push_str(&format!(
+            "{}: step, error against its plain central difference\n",
+            row.name
+        ));
         for point in &row.sweep {
             out.push_str(&format!("  {:>10.2e}  {:>10.2e}\n", point.step, point.rel_error));
         }

@@ -70,7 +70,14 @@ pub struct JsonError {
 
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {} [{}]", self.line, self.column, self.message, self.code.as_str())?;
+        write!(
+            f,
+            "{}:{}: {} [{}]",
+            self.line,
+            self.column,
+            self.message,
+            self.code.as_str()
+        )?;
         if !self.path.is_empty() && self.path != "." {
             write!(f, " at {}", self.path)?;
         }
@@ -86,8 +93,8 @@ impl std::error::Error for JsonError {}
 /// The first defect of the text.
 pub fn parse(text: &str) -> Result<Experiment, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let experiment = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|e| explain(&e.path().to_string(), e.inner()))?;
+    let experiment =
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|e| explain(&e.path().to_string(), e.inner()))?;
     deserializer.end().map_err(|e| explain("", &e))?;
     Ok(experiment)
 }
@@ -96,27 +103,48 @@ fn explain(path: &str, error: &serde_json::Error) -> JsonError {
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or(&text).to_string();
     let (code, help) = if error.is_eof() {
-        (JsonCode::Truncated, "complete the file; brackets and braces must close".into())
+        (
+            JsonCode::Truncated,
+            "complete the file; brackets and braces must close".into(),
+        )
     } else if error.is_syntax() {
-        (JsonCode::Syntax, "correct the JSON at this place (a comma too many or missing is the usual cause)".into())
+        (
+            JsonCode::Syntax,
+            "correct the JSON at this place (a comma too many or missing is the usual cause)".into(),
+        )
     } else if message.starts_with("unknown field") {
         (JsonCode::UnknownKey, suggest(&message, "key"))
     } else if message.starts_with("unknown variant") {
         (JsonCode::UnknownVariant, suggest(&message, "name"))
     } else if message.starts_with("missing field") {
-        (JsonCode::MissingKey, "add it; the format is described by experiment.schema.json".into())
+        (
+            JsonCode::MissingKey,
+            "add it; the format is described by experiment.schema.json".into(),
+        )
     } else if message.starts_with("duplicate field") {
         (JsonCode::DuplicateKey, "keep one of the two".into())
     } else {
-        (JsonCode::WrongType, "see experiment.schema.json for what may stand here".into())
+        (
+            JsonCode::WrongType,
+            "see experiment.schema.json for what may stand here".into(),
+        )
     };
-    JsonError { code, line: error.line().max(1), column: error.column().max(1), path: path.to_string(), message, help }
+    JsonError {
+        code,
+        line: error.line().max(1),
+        column: error.column().max(1),
+        path: path.to_string(),
+        message,
+        help,
+    }
 }
 
 /// "did you mean" from serde's own list of what it expected: the names between backticks, the first being the culprit.
 fn suggest(message: &str, what: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
-    let Some(found) = quoted.next() else { return format!("remove the {what}") };
+    let Some(found) = quoted.next() else {
+        return format!("remove the {what}");
+    };
     let known: Vec<&str> = quoted.collect();
     match closest(found, known.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),

@@ -6,16 +6,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use compiler::emit::Names;
 use compiler::emit::build::{BuildError, build};
-use compiler::emit::{Names, carrier};
-use host_shim::{
-    AbiChoice, Catalogue, CellDescription, DensityPaint, IonProperties, LoadError, Probe, ProbeKind, Schedule, SimError,
-    Simulation, Spike,
-};
+use host_shim::{AbiChoice, Catalogue, LoadError, Probe, ProbeKind, Schedule, SimError, Simulation, Spike};
 
 use crate::control::{Model, Traces};
-use crate::experiment::Simulation as Simulated;
-use crate::plan::{Plan, PlannedCell};
+use crate::plan::export::sample_times_ms;
+use crate::plan::{Plan, Variant, describe};
 
 /// What can go wrong between a plan and its traces.
 #[derive(Debug, thiserror::Error)]
@@ -74,15 +71,25 @@ impl ShimHost {
     pub fn new(plan: &Plan, catalogue: &Path) -> Result<Self, HostError> {
         build(&plan.compiled.c_source, catalogue)?;
         let loaded = crate::catalogue::load_catalogue(catalogue, AbiChoice::Auto)?;
-        let plain = simulation(plan, &loaded, false)?;
+        let plain = simulation(plan, &loaded, Variant::Plain)?;
         let n_slots = plan.slots.len();
-        let tangent = if n_slots > 0 { Some(simulation(plan, &loaded, true)?) } else { None };
+        let tangent = if n_slots > 0 {
+            Some(simulation(plan, &loaded, Variant::Augmented)?)
+        } else {
+            None
+        };
         let moved = match &tangent {
             Some(simulation) => moved(plan, simulation)?,
             None => Vec::new(),
         };
         let probes = |name: fn(&str) -> String| -> Vec<Probe> {
-            plan.probes.iter().map(|p| Probe { cell: p.cell, kind: p.value(name) }).collect()
+            plan.probes
+                .iter()
+                .map(|p| Probe {
+                    cell: p.cell,
+                    kind: p.value(name),
+                })
+                .collect()
         };
         let mut sensitivity_probes = Vec::new();
         for (i, probe) in plan.probes.iter().enumerate() {
@@ -98,7 +105,7 @@ impl ShimHost {
             moved,
             n_slots,
             dt_ms: plan.experiment.simulation.dt_ms,
-            schedule: schedule(&plan.experiment.simulation),
+            schedule: Schedule::Explicit(sample_times_ms(&plan.experiment.simulation)),
             value_probes: (probes(str::to_string), probes(Names::augmented)),
             sensitivity_probes,
             catalogue: catalogue.to_path_buf(),
@@ -145,11 +152,14 @@ impl ShimHost {
     /// Writes the slots' values into one of the simulations and turns its clock back.
     fn set(&mut self, x: &[f64], tangent: bool) -> Result<(), HostError> {
         if x.len() != self.n_slots {
-            return Err(HostError::Slots { found: x.len(), expected: self.n_slots });
+            return Err(HostError::Slots {
+                found: x.len(),
+                expected: self.n_slots,
+            });
         }
-        let (simulation, augmented) = match (&mut self.tangent, tangent) {
-            (Some(simulation), true) => (simulation, true),
-            _ => (&mut self.plain, false),
+        let (simulation, variant) = match (&mut self.tangent, tangent) {
+            (Some(simulation), true) => (simulation, Variant::Augmented),
+            _ => (&mut self.plain, Variant::Plain),
         };
         for m in &self.moved {
             let mut values = m.base.clone();
@@ -158,7 +168,7 @@ impl ShimHost {
                     *value += slope * x[*slot];
                 }
             }
-            let name = if augmented { Names::augmented(&m.mechanism) } else { m.mechanism.clone() };
+            let name = variant.name(&m.mechanism);
             simulation.set_parameter(m.cell, &name, &m.parameter, &values)?;
         }
         simulation.reset();
@@ -176,13 +186,21 @@ impl Model for ShimHost {
     fn simulate(&mut self, x: &[f64], t_end_ms: f64, tangent: bool) -> Result<Traces, HostError> {
         let with_tangent = tangent && self.tangent.is_some();
         let n_probes = self.value_probes.0.len();
-        let mut probes =
-            if with_tangent { self.value_probes.1.clone() } else { self.value_probes.0.clone() };
+        let mut probes = if with_tangent {
+            self.value_probes.1.clone()
+        } else {
+            self.value_probes.0.clone()
+        };
         if with_tangent {
             probes.extend(self.sensitivity_probes.iter().map(|(_, p)| p.clone()));
         }
         let samples = self.record(x, t_end_ms, with_tangent, &probes)?;
-        let mut traces = Traces { n_probes, n_slots: self.n_slots, times_ms: samples.times_ms, ..Traces::default() };
+        let mut traces = Traces {
+            n_probes,
+            n_slots: self.n_slots,
+            times_ms: samples.times_ms,
+            ..Traces::default()
+        };
         for row in samples.values.chunks_exact(probes.len()) {
             traces.values.extend_from_slice(&row[..n_probes]);
             if with_tangent {
@@ -197,82 +215,20 @@ impl Model for ShimHost {
     }
 }
 
-/// The experiment's sample times. Where the interval is a whole number of steps, each request falls into the middle of its
-/// step: at the edge itself, rounding would take some samples one step early (host-numerics.md §3.9).
-fn schedule(time: &Simulated) -> Schedule {
-    let steps = time.sample_every_ms / time.dt_ms;
-    if (steps - steps.round()).abs() > 1e-6 || steps < 0.5 {
-        return Schedule::every_ms(time.sample_every_ms);
-    }
-    let mut times = Vec::new();
-    let mut k = 0.0;
-    while k * steps.round() * time.dt_ms < time.duration_ms - 0.25 * time.dt_ms {
-        times.push((k * steps.round() + 0.5) * time.dt_ms);
-        k += 1.0;
-    }
-    Schedule::Explicit(times)
-}
-
 /// The cells of a plan at zero slot values, plain or with sensitivities.
-fn simulation(plan: &Plan, catalogue: &Arc<Catalogue>, augmented: bool) -> Result<Simulation, SimError> {
+fn simulation(plan: &Plan, catalogue: &Arc<Catalogue>, variant: Variant) -> Result<Simulation, SimError> {
+    let x = vec![0.0; plan.slots.len()];
     let groups = plan
         .groups
         .iter()
-        .map(|members| members.iter().map(|&c| describe(plan, &plan.cells[c], augmented)).collect())
+        .map(|members| {
+            members
+                .iter()
+                .map(|&c| describe(plan, &plan.cells[c], &x, variant))
+                .collect()
+        })
         .collect();
     Simulation::new(groups, std::slice::from_ref(catalogue))
-}
-
-fn describe(plan: &Plan, cell: &PlannedCell, augmented: bool) -> CellDescription {
-    let name = |mechanism: &str| if augmented { Names::augmented(mechanism) } else { mechanism.to_string() };
-    let mut description = CellDescription::new(cell.morphology.clone(), cell.policy.clone());
-    description.properties = cell.properties.clone();
-    description.ions = cell.ions.clone();
-    description.clamps = cell.clamps.clone();
-    description.detectors = cell.detectors.clone();
-    description.globals = cell.globals.iter().map(|(m, values)| (name(m), values.clone())).collect();
-    for piece in &cell.pieces {
-        let mut paint = DensityPaint::new(name(&piece.mechanism), piece.cables.clone());
-        paint.parameters.extend(piece.parameters.clone());
-        for seed in &piece.seeds {
-            paint.parameters.insert(seed.parameter.clone(), 0.0);
-            if augmented {
-                let slot = &plan.slots[seed.slot].name;
-                paint.parameters.insert(Names::seed(&seed.parameter, slot), seed.slope);
-            }
-        }
-        description.densities.push(paint);
-    }
-    if augmented {
-        carry(plan, cell, &mut description);
-    }
-    description
-}
-
-/// Paints the carrier and declares its ions.
-fn carry(plan: &Plan, cell: &PlannedCell, description: &mut CellDescription) {
-    if let Some(tree) = &cell.tree {
-        for (i, &cv) in tree.cv.iter().enumerate() {
-            let mut paint = DensityPaint::new(Names::CARRIER, cell.discretisation.cables[cv].clone());
-            for ((name, _), value) in carrier::PARAMETERS.iter().zip(tree.row(i)) {
-                paint.parameters.insert((*name).to_string(), value);
-            }
-            description.densities.push(paint);
-        }
-    }
-    let nothing = IonProperties { valence: 1, int_mm: 0.0, ext_mm: 0.0, rev_mv: 0.0 };
-    for slot in &plan.slots {
-        description.ions.insert(Names::voltage_ion(&slot.name), nothing);
-        description.ions.insert(Names::conductance_ion(&slot.name), nothing);
-    }
-    let forgetting = plan.experiment.forgetting_per_ms;
-    if forgetting > 0.0 {
-        let painted: Vec<String> = description.densities.iter().map(|d| d.mechanism.clone()).collect();
-        for mechanism in painted {
-            let globals = description.globals.entry(mechanism).or_default();
-            globals.insert(Names::FORGETTING.to_string(), forgetting);
-        }
-    }
 }
 
 /// Reads back what painting made of bases and seeds: the host averages both over each CV in the same way.
@@ -311,5 +267,9 @@ fn moved(plan: &Plan, simulation: &Simulation) -> Result<Vec<Moved>, SimError> {
 
 /// The kind of a probe of a stored variable, for callers of [`ShimHost::record`].
 pub fn state_probe(mechanism: &str, state: &str, at: host_shim::Location) -> ProbeKind {
-    ProbeKind::State { mechanism: mechanism.into(), state: state.into(), at }
+    ProbeKind::State {
+        mechanism: mechanism.into(),
+        state: state.into(),
+        at,
+    }
 }

@@ -68,12 +68,16 @@ pub struct PlannedCell {
 
 /// Index of a cell by name.
 pub(super) fn find(experiment: &Experiment, name: &str, place: &str) -> Result<usize, PlanError> {
-    experiment.cells.iter().position(|c| c.name == name).ok_or_else(|| PlanError::Unknown {
-        place: place.into(),
-        what: "cell",
-        name: name.into(),
-        known: experiment.cells.iter().map(|c| c.name.clone()).collect(),
-    })
+    experiment
+        .cells
+        .iter()
+        .position(|c| c.name == name)
+        .ok_or_else(|| PlanError::Unknown {
+            place: place.into(),
+            what: "cell",
+            name: name.into(),
+            known: experiment.cells.iter().map(|c| c.name.clone()).collect(),
+        })
 }
 
 pub(super) fn plan(
@@ -83,16 +87,30 @@ pub(super) fn plan(
     inputs: &mut Vec<Input>,
 ) -> Result<Vec<PlannedCell>, PlanError> {
     if experiment.cells.is_empty() {
-        return Err(PlanError::Empty { place: "cells", what: "a cell" });
+        return Err(PlanError::Empty {
+            place: "cells",
+            what: "a cell",
+        });
     }
     let mut cells: Vec<PlannedCell> = Vec::new();
     for (i, cell) in experiment.cells.iter().enumerate() {
         let place = format!("cells[{i}]");
         if cells.iter().any(|c| c.name == cell.name) {
-            return Err(PlanError::Duplicate { place, what: "cell", name: cell.name.clone() });
+            return Err(PlanError::Duplicate {
+                place,
+                what: "cell",
+                name: cell.name.clone(),
+            });
         }
         let morphology = shape(&cell.morphology, base, &place, inputs)?;
-        let cx = Cx { experiment, cell, index: i, place, morphology: &morphology, compiled };
+        let cx = Cx {
+            experiment,
+            cell,
+            index: i,
+            place,
+            morphology: &morphology,
+            compiled,
+        };
         cells.push(cx.plan()?);
     }
     Ok(cells)
@@ -114,11 +132,18 @@ fn shape(
 ) -> Result<Morphology, PlanError> {
     let place = format!("{place}.morphology");
     let mut swc = |file: &Path, load: fn(&str) -> Result<SegmentTree, host_shim::SwcError>| {
-        let path = base.join(file);
+        let path = super::join(base, file);
         let bytes = super::read(&path)?;
         let text = String::from_utf8(bytes.clone()).map_err(|_| PlanError::Encoding { path: path.clone() })?;
-        let tree = load(&text).map_err(|source| PlanError::Swc { path: path.clone(), source })?;
-        inputs.push(Input { role: "morphology", path, bytes });
+        let tree = load(&text).map_err(|source| PlanError::Swc {
+            path: path.clone(),
+            source,
+        })?;
+        inputs.push(Input {
+            role: "morphology",
+            path,
+            bytes,
+        });
         Ok(tree)
     };
     let tree = match morphology {
@@ -127,8 +152,13 @@ fn shape(
         experiment::Morphology::Cylinder { length_um, diameter_um } => {
             let mut tree = SegmentTree::default();
             let r = diameter_um / 2.0;
-            tree.append(None, Point::new(0.0, 0.0, 0.0, r), Point::new(*length_um, 0.0, 0.0, r), 1)
-                .map_err(geometry(place.clone()))?;
+            tree.append(
+                None,
+                Point::new(0.0, 0.0, 0.0, r),
+                Point::new(*length_um, 0.0, 0.0, r),
+                1,
+            )
+            .map_err(geometry(place.clone()))?;
             tree
         }
         experiment::Morphology::Segments(segments) => {
@@ -163,7 +193,12 @@ struct Cx<'a> {
 impl Cx<'_> {
     fn plan(&self) -> Result<PlannedCell, PlanError> {
         let mut properties = CableProperties::default();
-        apply(&mut properties, &self.cell.properties, None, &format!("{}.properties", self.place))?;
+        apply(
+            &mut properties,
+            &self.cell.properties,
+            None,
+            &format!("{}.properties", self.place),
+        )?;
         let mut pieces: Vec<(usize, Piece)> = Vec::new();
         let mut globals: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
         for (i, paint) in self.cell.paint.iter().enumerate() {
@@ -208,12 +243,16 @@ impl Cx<'_> {
     }
 
     fn mechanism(&self, name: &str, place: &str) -> Result<&Mechanism, PlanError> {
-        self.compiled.mechanisms.iter().find(|m| m.name == name).ok_or_else(|| PlanError::Unknown {
-            place: place.into(),
-            what: "mechanism",
-            name: name.into(),
-            known: self.compiled.mechanisms.iter().map(|m| m.name.clone()).collect(),
-        })
+        self.compiled
+            .mechanisms
+            .iter()
+            .find(|m| m.name == name)
+            .ok_or_else(|| PlanError::Unknown {
+                place: place.into(),
+                what: "mechanism",
+                name: name.into(),
+                known: self.compiled.mechanisms.iter().map(|m| m.name.clone()).collect(),
+            })
     }
 
     fn cables(&self, region: &experiment::Region, place: &str) -> Result<Vec<Cable>, PlanError> {
@@ -222,21 +261,24 @@ impl Cx<'_> {
         stretches(&region, self.morphology, here)
     }
 
-    fn region(
-        &self,
-        region: &experiment::Region,
-        place: &str,
-        inside: &mut Vec<String>,
-    ) -> Result<Region, PlanError> {
+    fn region(&self, region: &experiment::Region, place: &str, inside: &mut Vec<String>) -> Result<Region, PlanError> {
         let expr = match region {
             experiment::Region::Named(name) if name == "all" => return Ok(Region::All),
             experiment::Region::Named(name) => {
                 if inside.contains(name) {
-                    return Err(PlanError::CircularRegion { place: place.into(), name: name.clone() });
+                    return Err(PlanError::CircularRegion {
+                        place: place.into(),
+                        name: name.clone(),
+                    });
                 }
                 let Some(definition) = self.cell.regions.get(name) else {
                     let known = self.cell.regions.keys().cloned().chain(["all".to_string()]).collect();
-                    return Err(PlanError::Unknown { place: place.into(), what: "region", name: name.clone(), known });
+                    return Err(PlanError::Unknown {
+                        place: place.into(),
+                        what: "region",
+                        name: name.clone(),
+                        known,
+                    });
                 };
                 inside.push(name.clone());
                 let result = self.region(definition, place, inside);
@@ -253,9 +295,10 @@ impl Cx<'_> {
             RegionExpr::Branch(branch) => Region::Branch(*branch),
             RegionExpr::Cable { branch, prox, dist } => Region::Cable(Cable::new(*branch, *prox, *dist)),
             RegionExpr::Segment(segment) => Region::Segment(*segment),
-            RegionExpr::Distance { from_um, to_um } => {
-                Region::DistanceFromRoot { from_um: *from_um, to_um: to_um.unwrap_or(f64::INFINITY) }
-            }
+            RegionExpr::Distance { from_um, to_um } => Region::DistanceFromRoot {
+                from_um: *from_um,
+                to_um: to_um.unwrap_or(f64::INFINITY),
+            },
             RegionExpr::Union(regions) => Region::Join(all(regions)?),
             RegionExpr::Intersection(regions) => Region::Intersect(all(regions)?),
             RegionExpr::Difference(pair) => {
@@ -275,7 +318,10 @@ impl Cx<'_> {
         pieces: &[(usize, Piece)],
     ) -> Result<(), PlanError> {
         for (earlier, piece) in pieces.iter().filter(|(_, p)| p.mechanism == name) {
-            let both = Region::Intersect(vec![Region::Cables(piece.cables.clone()), Region::Cables(cables.to_vec())]);
+            let both = Region::Intersect(vec![
+                Region::Cables(piece.cables.clone()),
+                Region::Cables(cables.to_vec()),
+            ]);
             let place = format!("{}.paint[{paint}]", self.place);
             if !stretches(&both, self.morphology, place.clone())?.is_empty() {
                 return Err(PlanError::Overlap {
@@ -299,13 +345,20 @@ impl Cx<'_> {
         let mut ranged = BTreeMap::new();
         for (name, &value) in given {
             if !value.is_finite() {
-                return Err(PlanError::Value { place: format!("{place}.parameters.{name}"), value, rule: "finite" });
+                return Err(PlanError::Value {
+                    place: format!("{place}.parameters.{name}"),
+                    value,
+                    rule: "finite",
+                });
             }
             if mechanism.parameters.iter().any(|p| p.name == *name) {
                 ranged.insert(name.clone(), value);
             } else if mechanism.globals.iter().any(|g| g.name == *name) {
                 let set = globals.entry(mechanism.name.clone()).or_default();
-                if set.insert(name.clone(), value).is_some_and(|old| old.to_bits() != value.to_bits()) {
+                if set
+                    .insert(name.clone(), value)
+                    .is_some_and(|old| old.to_bits() != value.to_bits())
+                {
                     return Err(PlanError::GlobalTwice {
                         place: place.into(),
                         mechanism: mechanism.name.clone(),
@@ -317,7 +370,12 @@ impl Cx<'_> {
                     place: format!("{place}.parameters"),
                     what: "parameter",
                     name: name.clone(),
-                    known: mechanism.parameters.iter().chain(&mechanism.globals).map(|f| f.name.clone()).collect(),
+                    known: mechanism
+                        .parameters
+                        .iter()
+                        .chain(&mechanism.globals)
+                        .map(|f| f.name.clone())
+                        .collect(),
                 });
             }
         }
@@ -332,8 +390,12 @@ impl Cx<'_> {
         given: &BTreeMap<String, f64>,
         place: &str,
     ) -> Result<Vec<Piece>, PlanError> {
-        let mut pieces =
-            vec![Piece { mechanism: mechanism.name.clone(), cables, parameters: given.clone(), seeds: Vec::new() }];
+        let mut pieces = vec![Piece {
+            mechanism: mechanism.name.clone(),
+            cables,
+            parameters: given.clone(),
+            seeds: Vec::new(),
+        }];
         for (k, slot) in self.experiment.slots.iter().enumerate() {
             for (t, target) in slot.targets.iter().enumerate() {
                 let here = format!("slots[{k}].targets[{t}]");
@@ -353,12 +415,18 @@ impl Cx<'_> {
                     let outside = Region::Difference(Box::new(all), Box::new(region.clone()));
                     let outside = stretches(&outside, self.morphology, here.clone())?;
                     if !inside.is_empty() {
-                        let mut moved = Piece { cables: inside, ..piece.clone() };
+                        let mut moved = Piece {
+                            cables: inside,
+                            ..piece.clone()
+                        };
                         self.seed(&mut moved, mechanism, k, &target.parameter, &here)?;
                         next.push(moved);
                     }
                     if !outside.is_empty() {
-                        next.push(Piece { cables: outside, ..piece });
+                        next.push(Piece {
+                            cables: outside,
+                            ..piece
+                        });
                     }
                 }
                 pieces = next;
@@ -399,7 +467,11 @@ impl Cx<'_> {
                 parameter: parameter.into(),
             });
         }
-        let default = mechanism.parameters.iter().find(|p| p.name == parameter).map_or(f64::NAN, |p| p.default);
+        let default = mechanism
+            .parameters
+            .iter()
+            .find(|p| p.name == parameter)
+            .map_or(f64::NAN, |p| p.default);
         let painted = piece.parameters.remove(parameter).unwrap_or(default);
         let needs_painted = slots[slot].scale == Scale::Relative || slots[slot].value.is_none();
         if needs_painted && painted.is_nan() {
@@ -413,7 +485,12 @@ impl Cx<'_> {
             Scale::Absolute => 1.0,
             Scale::Relative => painted,
         };
-        piece.seeds.push(Seeding { slot, parameter: parameter.into(), slope, painted });
+        piece.seeds.push(Seeding {
+            slot,
+            parameter: parameter.into(),
+            slope,
+            painted,
+        });
         Ok(())
     }
 
@@ -440,11 +517,13 @@ impl Cx<'_> {
                 place: format!("{}.ions.{name}", self.place),
                 field,
             };
-            let number = |value: Option<f64>, old: Option<f64>, field: &'static str| {
-                value.or(old).ok_or_else(|| missing(field))
-            };
+            let number =
+                |value: Option<f64>, old: Option<f64>, field: &'static str| value.or(old).ok_or_else(|| missing(field));
             let ion = IonProperties {
-                valence: given.valence.or(old.map(|o| o.valence)).ok_or_else(|| missing("valence"))?,
+                valence: given
+                    .valence
+                    .or(old.map(|o| o.valence))
+                    .ok_or_else(|| missing("valence"))?,
                 int_mm: number(given.internal_mm, old.map(|o| o.int_mm), "internal_mm")?,
                 ext_mm: number(given.external_mm, old.map(|o| o.ext_mm), "external_mm")?,
                 rev_mv: number(given.reversal_mv, old.map(|o| o.rev_mv), "reversal_mv")?,
@@ -456,7 +535,9 @@ impl Cx<'_> {
 
     fn location(&self, at: experiment::Location, place: &str) -> Result<Location, PlanError> {
         let at = Location::new(at.branch, at.pos);
-        self.morphology.check_location(&at).map_err(geometry(place.to_string()))?;
+        self.morphology
+            .check_location(&at)
+            .map_err(geometry(place.to_string()))?;
         Ok(at)
     }
 
@@ -470,7 +551,12 @@ impl Cx<'_> {
             }
             for p in &stimulus.pulses {
                 let end = p.start_ms + p.duration_ms;
-                envelope.extend([(p.start_ms, 0.0), (p.start_ms, p.amplitude_na), (end, p.amplitude_na), (end, 0.0)]);
+                envelope.extend([
+                    (p.start_ms, 0.0),
+                    (p.start_ms, p.amplitude_na),
+                    (end, p.amplitude_na),
+                    (end, 0.0),
+                ]);
             }
             let ascending = envelope.windows(2).all(|w| w[0].0 <= w[1].0);
             if !ascending || envelope.iter().any(|(t, a)| !t.is_finite() || !a.is_finite()) {
@@ -490,7 +576,10 @@ impl Cx<'_> {
         let mut detectors = Vec::new();
         for (i, d) in self.cell.detectors.iter().enumerate() {
             let place = format!("{}.detectors[{i}]", self.place);
-            detectors.push(Detector { at: self.location(d.at, &place)?, threshold_mv: d.threshold_mv });
+            detectors.push(Detector {
+                at: self.location(d.at, &place)?,
+                threshold_mv: d.threshold_mv,
+            });
         }
         Ok(detectors)
     }
@@ -512,7 +601,11 @@ fn apply(
 ) -> Result<(), PlanError> {
     let rows = [
         (&mut to.v_init_mv, given.v_init_mv, "v_init_mv"),
-        (&mut to.temperature_k, given.temperature_degc.map(|c| c + 273.15), "temperature_degc"),
+        (
+            &mut to.temperature_k,
+            given.temperature_degc.map(|c| c + 273.15),
+            "temperature_degc",
+        ),
         (&mut to.rl_ohm_cm, given.rl_ohm_cm, "rl_ohm_cm"),
         (&mut to.cm_f_per_m2, given.cm_f_per_m2, "cm_f_per_m2"),
     ];
@@ -529,5 +622,9 @@ fn apply(
 
 /// Names of all ions of a compiled catalogue.
 pub(super) fn catalogue_ions(compiled: &Compiled) -> BTreeSet<String> {
-    compiled.mechanisms.iter().flat_map(|m| m.ions.iter().map(|i| i.name.clone())).collect()
+    compiled
+        .mechanisms
+        .iter()
+        .flat_map(|m| m.ions.iter().map(|i| i.name.clone()))
+        .collect()
 }

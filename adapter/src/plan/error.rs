@@ -149,7 +149,9 @@ pub enum PlanError {
         parameter: String,
     },
     /// Two slots move one parameter at one place.
-    #[error("{place}: slots `{first}` and `{second}` both move `{parameter}` of `{mechanism}`; give them disjoint regions")]
+    #[error(
+        "{place}: slots `{first}` and `{second}` both move `{parameter}` of `{mechanism}`; give them disjoint regions"
+    )]
     SharedParameter {
         /// Where in the experiment.
         place: String,
@@ -193,7 +195,9 @@ pub enum PlanError {
         source: TransformError,
     },
     /// A group whose cells are not neighbours in the list.
-    #[error("{place}: cell `{cell}` is not beside the others of its group; list the cells of a group one after another")]
+    #[error(
+        "{place}: cell `{cell}` is not beside the others of its group; list the cells of a group one after another"
+    )]
     ScatteredGroup {
         /// Where in the experiment.
         place: String,

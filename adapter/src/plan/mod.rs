@@ -4,7 +4,9 @@
 //! the seeds ∂p/∂x_k are constant. Knows no simulator: a host paints the pieces as they are.
 
 mod cell;
+mod describe;
 mod error;
+pub mod export;
 mod probe;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use crate::control::Transform;
 use crate::experiment::{Experiment, Scale};
 
 pub use cell::{Piece, PlannedCell, Seeding};
+pub use describe::Variant;
+pub(crate) use describe::describe;
 pub use error::PlanError;
 pub use probe::{Measured, PlannedProbe};
 
@@ -73,10 +77,20 @@ impl Plan {
     pub fn load(path: &Path) -> Result<Self, PlanError> {
         let bytes = read(path)?;
         let text = String::from_utf8_lossy(&bytes);
-        let experiment = crate::experiment::read::parse(&text)
-            .map_err(|source| PlanError::Experiment { path: path.to_path_buf(), source })?;
-        let base = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
-        let inputs = vec![Input { role: "experiment", path: path.to_path_buf(), bytes: bytes.clone() }];
+        let experiment = crate::experiment::read::parse(&text).map_err(|source| PlanError::Experiment {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        let base = path
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."))
+            .to_path_buf();
+        let inputs = vec![Input {
+            role: "experiment",
+            path: path.to_path_buf(),
+            bytes: bytes.clone(),
+        }];
         Self::of(experiment, base, inputs)
     }
 
@@ -88,11 +102,18 @@ impl Plan {
         check_times(&experiment)?;
         let mut sources = Vec::new();
         for path in &experiment.mechanisms {
-            let path = base.join(path);
+            let path = join(&base, path);
             let bytes = read(&path)?;
             let text = String::from_utf8(bytes.clone()).map_err(|_| PlanError::Encoding { path: path.clone() })?;
-            sources.push(Source { name: path.display().to_string(), text });
-            inputs.push(Input { role: "mechanism", path, bytes });
+            sources.push(Source {
+                name: path.display().to_string(),
+                text,
+            });
+            inputs.push(Input {
+                role: "mechanism",
+                path,
+                bytes,
+            });
         }
         let options = Options {
             slots: experiment
@@ -100,19 +121,35 @@ impl Plan {
                 .iter()
                 .map(|slot| SlotSpec {
                     name: slot.name.clone(),
-                    targets: slot.targets.iter().map(|t| (t.mechanism.clone(), t.parameter.clone())).collect(),
+                    targets: slot
+                        .targets
+                        .iter()
+                        .map(|t| (t.mechanism.clone(), t.parameter.clone()))
+                        .collect(),
                 })
                 .collect(),
             integrator: experiment.integrator.into(),
             ..Options::default()
         };
-        let compiled = compiler::compile(&sources, &options)
-            .map_err(|source| PlanError::Compile { sources: sources.clone(), source })?;
+        let compiled = compiler::compile(&sources, &options).map_err(|source| PlanError::Compile {
+            sources: sources.clone(),
+            source,
+        })?;
         let cells = cell::plan(&experiment, &base, &compiled, &mut inputs)?;
         let groups = group(&experiment)?;
         let slots = slots(&experiment, &compiled, &cells)?;
         let probes = probe::plan(&experiment, &compiled, &cells)?;
-        Ok(Self { experiment, base, inputs, sources, compiled, cells, groups, slots, probes })
+        Ok(Self {
+            experiment,
+            base,
+            inputs,
+            sources,
+            compiled,
+            cells,
+            groups,
+            slots,
+            probes,
+        })
     }
 
     /// Warnings of the compiler.
@@ -142,17 +179,42 @@ impl Plan {
     }
 }
 
+/// `path` below `base`, without the detours that relative paths bring (`examples/../mechanisms`).
+pub(crate) fn join(base: &Path, path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in base.join(path).components() {
+        let climbs = part == std::path::Component::ParentDir;
+        let into_a_name = matches!(out.components().next_back(), Some(std::path::Component::Normal(_)));
+        // behind a link, `..` leads elsewhere than the text says: such detours stay
+        if climbs && into_a_name && !out.is_symlink() {
+            out.pop();
+        } else if part != std::path::Component::CurDir {
+            out.push(part);
+        }
+    }
+    out
+}
+
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, PlanError> {
-    std::fs::read(path).map_err(|source| PlanError::Read { path: path.to_path_buf(), source })
+    std::fs::read(path).map_err(|source| PlanError::Read {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 fn check_times(experiment: &Experiment) -> Result<(), PlanError> {
     let s = &experiment.simulation;
-    for (field, value) in
-        [("duration_ms", s.duration_ms), ("dt_ms", s.dt_ms), ("sample_every_ms", s.sample_every_ms)]
-    {
+    for (field, value) in [
+        ("duration_ms", s.duration_ms),
+        ("dt_ms", s.dt_ms),
+        ("sample_every_ms", s.sample_every_ms),
+    ] {
         if !(value.is_finite() && value > 0.0) {
-            return Err(PlanError::Value { place: format!("simulation.{field}"), value, rule: "positive and finite" });
+            return Err(PlanError::Value {
+                place: format!("simulation.{field}"),
+                value,
+                rule: "positive and finite",
+            });
         }
     }
     if !(experiment.forgetting_per_ms.is_finite() && experiment.forgetting_per_ms >= 0.0) {
@@ -180,7 +242,11 @@ fn group(experiment: &Experiment) -> Result<Vec<Vec<usize>>, PlanError> {
             let place = format!("groups[{g}]");
             let index = cell::find(experiment, name, &place)?;
             if of_cell[index].replace(g).is_some() {
-                return Err(PlanError::Duplicate { place, what: "cell", name: name.clone() });
+                return Err(PlanError::Duplicate {
+                    place,
+                    what: "cell",
+                    name: name.clone(),
+                });
             }
         }
     }
@@ -214,20 +280,32 @@ fn slots(experiment: &Experiment, compiled: &Compiled, cells: &[PlannedCell]) ->
             .map(|s| s.painted)
             .collect();
         let Some(&first) = bases.first() else {
-            return Err(PlanError::UnreachedSlot { place, slot: slot.name.clone() });
+            return Err(PlanError::UnreachedSlot {
+                place,
+                slot: slot.name.clone(),
+            });
         };
         let value = match (slot.value, slot.scale) {
             (Some(value), _) => value,
             (None, Scale::Relative) => 1.0,
             (None, Scale::Absolute) => {
                 if let Some(&other) = bases.iter().find(|b| b.to_bits() != first.to_bits()) {
-                    return Err(PlanError::AmbiguousValue { place, slot: slot.name.clone(), first, other });
+                    return Err(PlanError::AmbiguousValue {
+                        place,
+                        slot: slot.name.clone(),
+                        first,
+                        other,
+                    });
                 }
                 first
             }
         };
         if !value.is_finite() {
-            return Err(PlanError::Value { place: format!("{place}.value"), value, rule: "finite" });
+            return Err(PlanError::Value {
+                place: format!("{place}.value"),
+                value,
+                rule: "finite",
+            });
         }
         let unit = match (slot.scale, slot.targets.first()) {
             (Scale::Absolute, Some(target)) => compiled
@@ -244,7 +322,12 @@ fn slots(experiment: &Experiment, compiled: &Compiled, cells: &[PlannedCell]) ->
             slot: slot.name.clone(),
             source,
         })?;
-        out.push(PlannedSlot { name: slot.name.clone(), value, unit, transform: slot.transform });
+        out.push(PlannedSlot {
+            name: slot.name.clone(),
+            value,
+            unit,
+            transform: slot.transform,
+        });
     }
     Ok(out)
 }

@@ -4,8 +4,8 @@ use compiler::Compiled;
 use compiler::emit::Names;
 use host_shim::{Location, ProbeKind};
 
-use super::cell::{PlannedCell, catalogue_ions, find};
 use super::PlanError;
+use super::cell::{PlannedCell, catalogue_ions, find};
 use crate::experiment::{self, Experiment};
 
 /// What a probe measures.
@@ -73,11 +73,17 @@ impl PlannedProbe {
         match &self.measured {
             Measured::Voltage { .. } => ProbeKind::Voltage { at },
             Measured::ActiveState { mechanism, state } | Measured::InertState { mechanism, state } => {
-                ProbeKind::State { mechanism: name(mechanism), state: state.clone(), at }
+                ProbeKind::State {
+                    mechanism: name(mechanism),
+                    state: state.clone(),
+                    at,
+                }
             }
-            Measured::Parameter { mechanism, parameter } => {
-                ProbeKind::Parameter { mechanism: name(mechanism), parameter: parameter.clone(), at }
-            }
+            Measured::Parameter { mechanism, parameter } => ProbeKind::Parameter {
+                mechanism: name(mechanism),
+                parameter: parameter.clone(),
+                at,
+            },
             Measured::Plain(kind) => kind.clone(),
         }
     }
@@ -85,9 +91,10 @@ impl PlannedProbe {
     /// The probe of the value's sensitivity to a slot; none where it is zero or unknown.
     pub fn sensitivity(&self, slot: &str) -> Option<ProbeKind> {
         match &self.measured {
-            Measured::Voltage { weights } => {
-                Some(ProbeKind::IonInternalInterpolated { ion: Names::voltage_ion(slot), weights: weights.clone() })
-            }
+            Measured::Voltage { weights } => Some(ProbeKind::IonInternalInterpolated {
+                ion: Names::voltage_ion(slot),
+                weights: weights.clone(),
+            }),
             Measured::ActiveState { mechanism, state } => Some(ProbeKind::State {
                 mechanism: Names::augmented(mechanism),
                 state: Names::sensitivity(state, slot),
@@ -104,13 +111,20 @@ pub(super) fn plan(
     cells: &[PlannedCell],
 ) -> Result<Vec<PlannedProbe>, PlanError> {
     if experiment.probes.is_empty() {
-        return Err(PlanError::Empty { place: "probes", what: "a probe" });
+        return Err(PlanError::Empty {
+            place: "probes",
+            what: "a probe",
+        });
     }
     let mut probes: Vec<PlannedProbe> = Vec::new();
     for (i, probe) in experiment.probes.iter().enumerate() {
         let place = format!("probes[{i}]");
         if probes.iter().any(|p| p.name == probe.name) {
-            return Err(PlanError::Duplicate { place, what: "probe", name: probe.name.clone() });
+            return Err(PlanError::Duplicate {
+                place,
+                what: "probe",
+                name: probe.name.clone(),
+            });
         }
         let index = match &probe.cell {
             Some(name) => find(experiment, name, &place)?,
@@ -120,7 +134,10 @@ pub(super) fn plan(
         let at = Location::new(probe.at.branch, probe.at.pos);
         cell.morphology
             .check_location(&at)
-            .map_err(|source| PlanError::Geometry { place: format!("{place}.at"), source })?;
+            .map_err(|source| PlanError::Geometry {
+                place: format!("{place}.at"),
+                source,
+            })?;
         let (measured, unit) = measured(probe, &place, at, cell, compiled)?;
         probes.push(PlannedProbe {
             name: probe.name.clone(),
@@ -178,9 +195,22 @@ fn measured(
         }
     }
     let mut known = vec!["v".to_string(), "i_membrane".to_string()];
-    known.extend(ions.iter().flat_map(|x| [format!("i{x}"), format!("e{x}"), format!("{x}i"), format!("{x}o")]));
-    known.extend(compiled.mechanisms.iter().flat_map(|m| m.states.iter().map(|s| format!("{}.{}", m.name, s.name))));
-    Err(PlanError::Unknown { place: format!("{place}.variable"), what: "variable", name: variable.into(), known })
+    known.extend(
+        ions.iter()
+            .flat_map(|x| [format!("i{x}"), format!("e{x}"), format!("{x}i"), format!("{x}o")]),
+    );
+    known.extend(
+        compiled
+            .mechanisms
+            .iter()
+            .flat_map(|m| m.states.iter().map(|s| format!("{}.{}", m.name, s.name))),
+    );
+    Err(PlanError::Unknown {
+        place: format!("{place}.variable"),
+        what: "variable",
+        name: variable.into(),
+        known,
+    })
 }
 
 fn of_mechanism(
@@ -203,35 +233,56 @@ fn of_mechanism(
     let m = &compiled.mechanisms[index];
     let cv = cell.discretisation.cv_nonempty(at);
     let covered = cell.pieces.iter().filter(|p| p.mechanism == name).any(|p| {
-        cell.discretisation.overlap(&cell.morphology, &p.cables).iter().any(|&(covered, _)| covered == cv)
+        cell.discretisation
+            .overlap(&cell.morphology, &p.cables)
+            .iter()
+            .any(|&(covered, _)| covered == cv)
     });
     if !covered {
-        return Err(PlanError::UncoveredProbe { place, variable: field.into(), mechanism: name.into() });
+        return Err(PlanError::UncoveredProbe {
+            place,
+            variable: field.into(),
+            mechanism: name.into(),
+        });
     }
     if let Some(state) = m.states.iter().position(|s| s.name == field) {
         let unit = m.states[state].unit.clone();
         let (mechanism, state_name) = (name.to_string(), field.to_string());
         let observed = m.states[state].storage == compiler::ir::mechanism::Storage::Observed;
         let measured = match compiled.tangents.get(index) {
-            Some(tangent) if tangent.active.contains(&state) => {
-                Measured::ActiveState { mechanism, state: state_name }
-            }
+            Some(tangent) if tangent.active.contains(&state) => Measured::ActiveState {
+                mechanism,
+                state: state_name,
+            },
             // assigned for recording only: its sensitivity is not carried
-            Some(_) | None if observed => {
-                Measured::Plain(ProbeKind::State { mechanism, state: state_name, at: *at })
-            }
-            Some(_) | None => Measured::InertState { mechanism, state: state_name },
+            Some(_) | None if observed => Measured::Plain(ProbeKind::State {
+                mechanism,
+                state: state_name,
+                at: *at,
+            }),
+            Some(_) | None => Measured::InertState {
+                mechanism,
+                state: state_name,
+            },
         };
         return Ok((measured, unit));
     }
     if let Some(parameter) = m.parameters.iter().find(|p| p.name == field) {
-        let measured = Measured::Parameter { mechanism: name.into(), parameter: field.into() };
+        let measured = Measured::Parameter {
+            mechanism: name.into(),
+            parameter: field.into(),
+        };
         return Ok((measured, parameter.unit.clone()));
     }
     Err(PlanError::Unknown {
         place,
         what: "variable",
         name: field.into(),
-        known: m.states.iter().map(|s| s.name.clone()).chain(m.parameters.iter().map(|p| p.name.clone())).collect(),
+        known: m
+            .states
+            .iter()
+            .map(|s| s.name.clone())
+            .chain(m.parameters.iter().map(|p| p.name.clone()))
+            .collect(),
     })
 }

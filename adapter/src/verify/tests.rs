@@ -17,16 +17,33 @@ impl Model for Exponential {
 
     fn simulate(&mut self, x: &[f64], _: f64, tangent: bool) -> Result<Traces, Self::Error> {
         self.runs += 1;
-        let jitter = if self.runs.is_multiple_of(2) { self.noise } else { -self.noise };
+        let jitter = if self.runs.is_multiple_of(2) {
+            self.noise
+        } else {
+            -self.noise
+        };
         let times_ms: Vec<f64> = (0..10u8).map(|i| f64::from(i) / 10.0).collect();
         let values = times_ms.iter().map(|t| (x[0] * t).exp() + jitter).collect();
-        let sens = times_ms.iter().flat_map(|t| [t * (x[0] * t).exp() * (1.0 + self.spoil), 0.0]).collect();
-        Ok(Traces { times_ms, n_probes: 1, values, n_slots: 2, sens: if tangent { sens } else { Vec::new() } })
+        let sens = times_ms
+            .iter()
+            .flat_map(|t| [t * (x[0] * t).exp() * (1.0 + self.spoil), 0.0])
+            .collect();
+        Ok(Traces {
+            times_ms,
+            n_probes: 1,
+            values,
+            n_slots: 2,
+            sens: if tangent { sens } else { Vec::new() },
+        })
     }
 }
 
 fn check(spoil: f64, noise: f64) -> Verdict {
-    let lane = Lane { name: "y".into(), unit: "mV".into(), compared: true };
+    let lane = Lane {
+        name: "y".into(),
+        unit: "mV".into(),
+        compared: true,
+    };
     let slots = ["rate".to_string(), "idle".to_string()];
     let mut model = Exponential { spoil, noise, runs: 0 };
     verify(&mut model, &slots, &[1.5, 1.0], 1.0, 1e-6, &[lane], |_| ()).unwrap()

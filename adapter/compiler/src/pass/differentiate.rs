@@ -297,6 +297,12 @@ fn one_sided(m: &Mechanism, kinks: &[Kink], active: &[usize], parameters: &[usiz
         .collect();
     spans.sort_unstable();
     spans.dedup();
+    // a condition that compares fabs(x) is one kink, not two
+    let all = spans.clone();
+    spans.retain(|(span, _)| {
+        !all.iter()
+            .any(|(o, _)| o != span && o.start <= span.start && span.end <= o.end)
+    });
     spans
         .into_iter()
         .map(|(span, what)| {

@@ -1,0 +1,593 @@
+//! A plan as data for a simulator in another process: one [`Request`] per line of JSON goes in, one [`Reply`] comes back.
+//!
+//! Neutral where simulators agree (shapes, paintings, times), Arbor's where somebody must decide: numbers of branches,
+//! positions on them, CVs and the S-expression of the CV policy. Units are in the names; numbers survive the trip to the
+//! last bit. The Python side for Arbor is `tests/hosts/arbor_run.py`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use compiler::emit::Names;
+use host_shim::{CvPolicy, ProbeKind, PropertyMap};
+use serde::{Deserialize, Serialize};
+
+use super::describe::{Variant, describe};
+use super::{Plan, PlannedCell};
+use crate::control::Traces;
+
+/// What a host must find in [`Request::protocol`] before it reads on.
+pub const PROTOCOL: u32 = 1;
+
+/// A plan that cannot be put into a request, or an answer that does not fit it.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum ExportError {
+    /// The number of slot values is wrong.
+    #[error("{found} slot values for {expected} slots")]
+    Slots {
+        /// Given.
+        found: usize,
+        /// Wanted.
+        expected: usize,
+    },
+    /// JSON has no such numbers.
+    #[error("the value of slot `{slot}` is {value}; it must be finite")]
+    NotFinite {
+        /// The slot.
+        slot: String,
+        /// Its value.
+        value: f64,
+    },
+    /// Arbor knows one charge number per ion for all cells.
+    #[error("ion `{ion}` has valence {first} on one cell and {second} on cell `{cell}`; give it one valence")]
+    Valence {
+        /// The ion.
+        ion: String,
+        /// On an earlier cell.
+        first: i32,
+        /// On this one.
+        second: i32,
+        /// Name of the cell.
+        cell: String,
+    },
+    /// An answer does not have the shape that was asked for.
+    #[error("the host answered with {found} {what}, {expected} were asked for")]
+    Shape {
+        /// Of what.
+        what: &'static str,
+        /// In the answer.
+        found: usize,
+        /// In the request.
+        expected: usize,
+    },
+}
+
+/// A stretch of a branch: [branch, proximal end, distal end], positions from 0 to 1.
+pub type CableRow = (usize, f64, f64);
+/// A place: [branch, position].
+pub type Place = (usize, f64);
+
+/// One simulation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// Name of the experiment.
+    pub experiment: String,
+    /// The shared object with all mechanisms, absolute.
+    pub catalogue: PathBuf,
+    /// Charge numbers of all ions.
+    pub valences: BTreeMap<String, i32>,
+    /// The cells.
+    pub cells: Vec<CellRow>,
+    /// Cells by group; each cell is in one.
+    pub groups: Vec<Vec<usize>>,
+    /// What to sample.
+    pub record: Vec<Quantity>,
+    /// What the samples mean.
+    pub probes: Vec<ProbeRow>,
+    /// Time step, ms.
+    pub dt_ms: f64,
+    /// Length, ms.
+    pub duration_ms: f64,
+    /// When to sample, ms: ascending, each meaning the state at the start of the step it falls into.
+    pub samples_ms: Vec<f64>,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellRow {
+    /// Its name.
+    pub name: String,
+    /// The shape, parents first.
+    pub segments: Vec<SegmentRow>,
+    /// Arbor's S-expression.
+    pub cv_policy: String,
+    /// Initial voltage, mV.
+    pub v_init_mv: Property,
+    /// Temperature, K.
+    pub temperature_k: Property,
+    /// Axial resistivity, Ω·cm.
+    pub rl_ohm_cm: Property,
+    /// Membrane capacitance, F/m².
+    pub cm_f_per_m2: Property,
+    /// Ions by name.
+    pub ions: BTreeMap<String, IonRow>,
+    /// Density mechanisms; those of one name do not overlap.
+    pub paint: Vec<PaintRow>,
+    /// Parameters of a mechanism that hold for the whole cell.
+    pub globals: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Current clamps.
+    pub clamps: Vec<ClampRow>,
+    /// Spike detectors.
+    pub detectors: Vec<DetectorRow>,
+}
+
+/// A frustum.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SegmentRow {
+    /// Index of the segment whose distal end it starts at; none for a root.
+    pub parent: Option<usize>,
+    /// x, y, z, radius, µm.
+    pub prox: [f64; 4],
+    /// x, y, z, radius, µm.
+    pub dist: [f64; 4],
+    /// Tag.
+    pub tag: i32,
+}
+
+/// A piecewise constant property.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Property {
+    /// Where nothing is painted.
+    pub default: f64,
+    /// Disjoint stretches and their values.
+    pub painted: Vec<(CableRow, f64)>,
+}
+
+/// An ion on one cell.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct IonRow {
+    /// Internal concentration, mM.
+    pub internal_mm: f64,
+    /// External concentration, mM.
+    pub external_mm: f64,
+    /// Reversal potential, mV.
+    pub reversal_mv: f64,
+}
+
+/// A density mechanism on a part of a cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PaintRow {
+    /// Name in the catalogue.
+    pub mechanism: String,
+    /// Where.
+    pub cables: Vec<CableRow>,
+    /// RANGE parameters, seeds of sensitivities among them; the others take their defaults.
+    pub parameters: BTreeMap<String, f64>,
+}
+
+/// A current clamp.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClampRow {
+    /// Where.
+    pub at: Place,
+    /// [time in ms, current in nA], linearly interpolated; of coincident points the later wins; the last one persists.
+    pub envelope: Vec<(f64, f64)>,
+    /// Frequency of a sine that multiplies it, kHz; 0 for none.
+    pub frequency_khz: f64,
+    /// Phase of the sine, rad.
+    pub phase_rad: f64,
+}
+
+/// A spike detector.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct DetectorRow {
+    /// Where.
+    pub at: Place,
+    /// Threshold, mV.
+    pub threshold_mv: f64,
+}
+
+/// One number that a host samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quantity {
+    /// The cell.
+    pub cell: usize,
+    /// What of it.
+    #[serde(flatten)]
+    pub of: Variable,
+}
+
+/// What a host samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Variable {
+    /// Voltage at a place, interpolated between CVs, mV.
+    Voltage {
+        /// Where.
+        at: Place,
+    },
+    /// Voltage of one CV, mV.
+    CvVoltage {
+        /// Its number.
+        cv: usize,
+    },
+    /// A state of a density mechanism that covers the place.
+    State {
+        /// Painted name.
+        mechanism: String,
+        /// STATE or ASSIGNED variable.
+        state: String,
+        /// Where.
+        at: Place,
+    },
+    /// A RANGE parameter of a density mechanism that covers the place.
+    Parameter {
+        /// Painted name.
+        mechanism: String,
+        /// The parameter.
+        parameter: String,
+        /// Where.
+        at: Place,
+    },
+    /// Total current density through the membrane, A/m².
+    MembraneCurrent {
+        /// Where.
+        at: Place,
+    },
+    /// Current density of an ion, A/m².
+    IonCurrent {
+        /// The ion.
+        ion: String,
+        /// Where.
+        at: Place,
+    },
+    /// Reversal potential of an ion, mV.
+    IonReversal {
+        /// The ion.
+        ion: String,
+        /// Where.
+        at: Place,
+    },
+    /// Internal concentration of an ion, mM.
+    IonInternal {
+        /// The ion.
+        ion: String,
+        /// Where.
+        at: Place,
+    },
+    /// External concentration of an ion, mM.
+    IonExternal {
+        /// The ion.
+        ion: String,
+        /// Where.
+        at: Place,
+    },
+}
+
+/// A weighted sum of samples: (index in [`Request::record`], weight).
+pub type Terms = Vec<(usize, f64)>;
+
+/// A probe of the experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProbeRow {
+    /// Its name.
+    pub name: String,
+    /// The value.
+    pub value: Terms,
+    /// ∂value/∂slot, one per slot; empty where it is zero or unknown. No entries without sensitivities.
+    pub sensitivities: Vec<Terms>,
+}
+
+/// What a host answers, on one line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// It ran.
+    Done(Run),
+    /// It did not.
+    Failed(Failure),
+}
+
+/// A finished simulation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// Name and version of the simulator.
+    pub host: String,
+    /// Starts of the steps in which samples were taken, ms.
+    pub times_ms: Vec<f64>,
+    /// Samples of each quantity: `values[quantity][sample]`.
+    pub values: Vec<Vec<f64>>,
+    /// Spikes in the order of time: (time in ms, cell, detector).
+    pub spikes: Vec<(f64, usize, usize)>,
+}
+
+/// Why a simulation did not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// `protocol`, `unsupported` (the host cannot do that), or the name of the host's own exception.
+    pub kind: String,
+    /// The host's words.
+    pub message: String,
+}
+
+impl Request {
+    /// The plan at slot values `x`, on the mechanisms of `catalogue`.
+    ///
+    /// # Errors
+    /// [`ExportError`].
+    pub fn new(plan: &Plan, catalogue: &Path, x: &[f64], variant: Variant) -> Result<Self, ExportError> {
+        if x.len() != plan.slots.len() {
+            return Err(ExportError::Slots {
+                found: x.len(),
+                expected: plan.slots.len(),
+            });
+        }
+        if let Some((slot, &value)) = plan.slots.iter().zip(x).find(|(_, value)| !value.is_finite()) {
+            return Err(ExportError::NotFinite {
+                slot: slot.name.clone(),
+                value,
+            });
+        }
+        let mut valences = BTreeMap::new();
+        let mut cells = Vec::new();
+        for planned in &plan.cells {
+            let description = describe(plan, planned, x, variant);
+            for (name, ion) in &description.ions {
+                let first = *valences.entry(name.clone()).or_insert(ion.valence);
+                if first != ion.valence {
+                    let (ion, second, cell) = (name.clone(), ion.valence, planned.name.clone());
+                    return Err(ExportError::Valence {
+                        ion,
+                        first,
+                        second,
+                        cell,
+                    });
+                }
+            }
+            cells.push(cell_row(&planned.name, description));
+        }
+        let time = &plan.experiment.simulation;
+        let mut request = Self {
+            protocol: PROTOCOL,
+            experiment: plan.experiment.name.clone(),
+            catalogue: catalogue.to_path_buf(),
+            valences,
+            cells,
+            groups: plan.groups.clone(),
+            record: Vec::new(),
+            probes: Vec::new(),
+            dt_ms: time.dt_ms,
+            duration_ms: time.duration_ms,
+            samples_ms: sample_times_ms(time),
+        };
+        for probe in &plan.probes {
+            let cell = &plan.cells[probe.cell];
+            let mut terms = |kind| request.terms(probe.cell, cell, kind);
+            let value = terms(probe.value(|mechanism| variant.name(mechanism)));
+            let sensitivities = match variant {
+                Variant::Plain => Vec::new(),
+                Variant::Augmented => {
+                    let of_slot = |slot: &str| probe.sensitivity(slot).map(&mut terms).unwrap_or_default();
+                    plan.slots.iter().map(|s| s.name.as_str()).map(of_slot).collect()
+                }
+            };
+            request.probes.push(ProbeRow {
+                name: probe.name.clone(),
+                value,
+                sensitivities,
+            });
+        }
+        Ok(request)
+    }
+
+    /// Adds what a probe of the shim means to the list of what is sampled.
+    fn terms(&mut self, index: usize, cell: &PlannedCell, kind: ProbeKind) -> Terms {
+        let place = |at: host_shim::Location| (at.branch, at.pos);
+        let of = match kind {
+            ProbeKind::Voltage { at } => Variable::Voltage { at: place(at) },
+            ProbeKind::State { mechanism, state, at } => Variable::State {
+                mechanism,
+                state,
+                at: place(at),
+            },
+            ProbeKind::Parameter {
+                mechanism,
+                parameter,
+                at,
+            } => Variable::Parameter {
+                mechanism,
+                parameter,
+                at: place(at),
+            },
+            ProbeKind::MembraneCurrent { at } => Variable::MembraneCurrent { at: place(at) },
+            ProbeKind::IonCurrent { ion, at } => Variable::IonCurrent { ion, at: place(at) },
+            ProbeKind::IonReversal { ion, at } => Variable::IonReversal { ion, at: place(at) },
+            ProbeKind::IonInternal { ion, at } => Variable::IonInternal { ion, at: place(at) },
+            ProbeKind::IonExternal { ion, at } => Variable::IonExternal { ion, at: place(at) },
+            ProbeKind::IonInternalInterpolated { ion, weights } => {
+                return weights
+                    .into_iter()
+                    .filter_map(|(cv, weight)| {
+                        let at = inside(cell, cv)?;
+                        self.record.push(Quantity {
+                            cell: index,
+                            of: Variable::IonInternal { ion: ion.clone(), at },
+                        });
+                        Some((self.record.len() - 1, weight))
+                    })
+                    .collect();
+            }
+        };
+        self.record.push(Quantity { cell: index, of });
+        vec![(self.record.len() - 1, 1.0)]
+    }
+
+    /// The experiment's probes, from what the host sampled.
+    ///
+    /// # Errors
+    /// [`ExportError::Shape`] if the answer belongs to another request.
+    pub fn traces(&self, run: &Run) -> Result<Traces, ExportError> {
+        let shape = |what, found, expected| {
+            if found == expected {
+                Ok(())
+            } else {
+                Err(ExportError::Shape { what, found, expected })
+            }
+        };
+        shape("samples", run.times_ms.len(), self.samples_ms.len())?;
+        shape("quantities", run.values.len(), self.record.len())?;
+        run.values
+            .iter()
+            .try_for_each(|samples| shape("samples", samples.len(), run.times_ms.len()))?;
+        let n_slots = self.probes.first().map_or(0, |p| p.sensitivities.len());
+        let mut traces = Traces {
+            n_probes: self.probes.len(),
+            n_slots,
+            ..Traces::default()
+        };
+        traces.times_ms.clone_from(&run.times_ms);
+        for sample in 0..run.times_ms.len() {
+            let sum = |terms: &Terms| {
+                terms
+                    .iter()
+                    .map(|&(i, weight)| weight * run.values[i][sample])
+                    .sum::<f64>()
+            };
+            traces.values.extend(self.probes.iter().map(|p| sum(&p.value)));
+            traces
+                .sens
+                .extend(self.probes.iter().flat_map(|p| &p.sensitivities).map(sum));
+        }
+        Ok(traces)
+    }
+}
+
+/// The experiment's sample times, ms. Where the interval is a whole number of steps, each falls into the middle of its step:
+/// at the edge itself, rounding would take some samples one step early (host-numerics.md §3.9).
+pub fn sample_times_ms(time: &crate::experiment::Simulation) -> Vec<f64> {
+    let steps = time.sample_every_ms / time.dt_ms;
+    let whole = (steps - steps.round()).abs() <= 1e-6 && steps >= 0.5;
+    let (interval, shift, last) = if whole {
+        (
+            steps.round() * time.dt_ms,
+            0.5 * time.dt_ms,
+            time.duration_ms - 0.25 * time.dt_ms,
+        )
+    } else {
+        (time.sample_every_ms, 0.0, time.duration_ms)
+    };
+    let mut times = Vec::new();
+    let mut k = 0.0;
+    while k * interval < last {
+        times.push(k * interval + shift);
+        k += 1.0;
+    }
+    times
+}
+
+/// A place inside a CV that has a length.
+pub fn inside(cell: &PlannedCell, cv: usize) -> Option<Place> {
+    let cable = cell.discretisation.cables.get(cv)?.iter().find(|c| c.prox < c.dist)?;
+    Some((cable.branch, 0.5 * (cable.prox + cable.dist)))
+}
+
+/// Where the carrier keeps ∂V/∂slot: its mechanism and state.
+pub fn voltage_sensitivity(slot: &str) -> (&'static str, String) {
+    (Names::CARRIER, Names::sensitivity("v", slot))
+}
+
+fn cable_row(cable: &host_shim::Cable) -> CableRow {
+    (cable.branch, cable.prox, cable.dist)
+}
+
+fn cell_row(name: &str, cell: host_shim::CellDescription) -> CellRow {
+    let corner = |p: host_shim::Point| [p.x, p.y, p.z, p.radius];
+    let place = |at: host_shim::Location| (at.branch, at.pos);
+    let property = |map: &PropertyMap| Property {
+        default: map.default_value(),
+        painted: map
+            .painted()
+            .iter()
+            .map(|(cable, value)| (cable_row(cable), *value))
+            .collect(),
+    };
+    let ion = |ion: host_shim::IonProperties| IonRow {
+        internal_mm: ion.int_mm,
+        external_mm: ion.ext_mm,
+        reversal_mv: ion.rev_mv,
+    };
+    let segment = |s: &host_shim::Segment| SegmentRow {
+        parent: s.parent,
+        prox: corner(s.prox),
+        dist: corner(s.dist),
+        tag: s.tag,
+    };
+    let paint = |d: host_shim::DensityPaint| PaintRow {
+        mechanism: d.mechanism,
+        cables: d.cables.iter().map(cable_row).collect(),
+        parameters: d.parameters,
+    };
+    let clamp = |c: host_shim::IClamp| ClampRow {
+        at: place(c.at),
+        envelope: c.envelope,
+        frequency_khz: c.frequency_khz,
+        phase_rad: c.phase_rad,
+    };
+    let detector = |d: host_shim::Detector| DetectorRow {
+        at: place(d.at),
+        threshold_mv: d.threshold_mv,
+    };
+    CellRow {
+        name: name.to_string(),
+        segments: cell.morphology.segment_tree().segments().iter().map(segment).collect(),
+        cv_policy: policy(&cell.policy),
+        v_init_mv: property(&cell.properties.v_init_mv),
+        temperature_k: property(&cell.properties.temperature_k),
+        rl_ohm_cm: property(&cell.properties.rl_ohm_cm),
+        cm_f_per_m2: property(&cell.properties.cm_f_per_m2),
+        ions: cell
+            .ions
+            .into_iter()
+            .map(|(name, properties)| (name, ion(properties)))
+            .collect(),
+        paint: cell.densities.into_iter().map(paint).collect(),
+        globals: cell.globals,
+        clamps: cell.clamps.into_iter().map(clamp).collect(),
+        detectors: cell.detectors.into_iter().map(detector).collect(),
+    }
+}
+
+/// Arbor's S-expression of a policy. `{:?}` prints the shortest number that reads back the same.
+fn policy(policy: &CvPolicy) -> String {
+    let flag = |interior_forks: bool| {
+        if interior_forks {
+            " (all) (flag-interior-forks)"
+        } else {
+            ""
+        }
+    };
+    match policy {
+        CvPolicy::Single => "(single)".into(),
+        CvPolicy::FixedPerBranch { n, interior_forks } => format!("(fixed-per-branch {n}{})", flag(*interior_forks)),
+        CvPolicy::MaxExtent { um, interior_forks } => format!("(max-extent {um:?}{})", flag(*interior_forks)),
+        CvPolicy::EverySegment => "(every-segment)".into(),
+        CvPolicy::Explicit(at) => {
+            let mut places = String::new();
+            for place in at {
+                let _ = write!(places, " (location {} {:?})", place.branch, place.pos);
+            }
+            match at.len() {
+                0 => "(explicit (locset-nil))".into(),
+                1 => format!("(explicit{places})"),
+                _ => format!("(explicit (join{places}))"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
