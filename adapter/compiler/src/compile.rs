@@ -125,6 +125,7 @@ impl Compiled {
 pub fn check(text: &str) -> Vec<Diagnostic> {
     let (ast, mut diagnostics) = parse(text);
     if !has_errors(&diagnostics) {
+        diagnostics.extend(reserved_suffix(&ast));
         diagnostics.extend(lower(&ast, Integrator::default(), &[]).1);
     }
     diagnostics.sort_by_key(|d| (d.span, d.code));
@@ -156,6 +157,7 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
         .map(|a| a.neuron.suffix.as_ref().map(|s| s.name.clone()).unwrap_or_default())
         .collect();
     for (i, name) in names.iter().enumerate() {
+        diagnostics.extend(reserved_suffix(&parsed[i]).map(|d| (i, d)));
         if let Some(first) = names[..i].iter().position(|n| n == name) {
             return Err(CompileError::DuplicateMechanism {
                 name: name.clone(),
@@ -164,6 +166,7 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
             });
         }
     }
+    reject(&diagnostics)?;
     let slots = seeds(&options.slots, &names)?;
     let mut lowered: Vec<Lowered> = Vec::new();
     for (i, ast) in parsed.iter().enumerate() {
@@ -243,6 +246,20 @@ fn sound(m: &Mechanism) {
         m.name,
         broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     );
+}
+
+/// Generated mechanisms live in the same name space as the user's.
+fn reserved_suffix(ast: &Ast) -> Option<Diagnostic> {
+    let suffix = ast.neuron.suffix.as_ref()?;
+    let reserved = suffix.name.starts_with(Names::AUGMENTED_PREFIX) || suffix.name == Names::CARRIER;
+    reserved.then(|| {
+        Diagnostic::error(
+            Code::ReservedName,
+            suffix.span,
+            format!("SUFFIX `{}` is reserved for generated mechanisms", suffix.name),
+        )
+        .help("choose a SUFFIX that does not begin with `gd_`")
+    })
 }
 
 fn check_slot_names(slots: &[SlotSpec]) -> Result<(), CompileError> {

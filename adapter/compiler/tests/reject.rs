@@ -5,12 +5,40 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use compiler::diagnostic::{Diagnostic, Severity, line_col};
-use compiler::syntax;
+use compiler::diagnostic::{Code, Diagnostic, Severity, line_col};
+use compiler::{CompileError, Options, SlotSpec, Source, syntax};
 
-/// Everything the compiler has to say about a source.
+/// Everything the compiler has to say about a source. A comment `: slots: mechanism.parameter` asks for sensitivities.
 fn all_diagnostics(source: &str) -> Vec<Diagnostic> {
-    syntax::parse(source).1
+    let slots: Vec<SlotSpec> = source
+        .lines()
+        .filter_map(|line| line.strip_prefix(": slots: "))
+        .flat_map(str::split_whitespace)
+        .map(|target| {
+            let (mechanism, parameter) = target.split_once('.').expect("mechanism.parameter");
+            SlotSpec {
+                name: parameter.into(),
+                targets: vec![(mechanism.into(), parameter.into())],
+            }
+        })
+        .collect();
+    if slots.is_empty() {
+        return compiler::check(source);
+    }
+    let file = Source {
+        name: "fixture.mod".into(),
+        text: source.into(),
+    };
+    let options = Options {
+        slots,
+        ..Options::default()
+    };
+    let found = match compiler::compile(&[file], &options) {
+        Ok(compiled) => compiled.warnings,
+        Err(CompileError::Rejected(found)) => found,
+        Err(other) => panic!("{other}"),
+    };
+    found.into_iter().map(|(_, d)| d).collect()
 }
 
 fn root() -> &'static Path {
@@ -79,9 +107,9 @@ fn fixtures_yield_what_they_announce() {
 }
 
 #[test]
-fn every_syntax_code_has_a_fixture() {
+fn every_code_has_a_fixture() {
     let announced: String = fixtures().into_iter().map(|(_, source)| source).collect();
-    for code in syntax::CODES {
+    for code in Code::ALL {
         assert!(announced.contains(&format!("[{code}]")), "no fixture announces {code}");
     }
 }

@@ -118,14 +118,14 @@ impl Unit<'_> {
             let name = &self.mechanism.states[state].name;
             let _ = writeln!(
                 pointers,
-                "        double* restrict s_{name}_ = pp->state_vars[{state}] + begin;"
+                "        double* restrict s_{name}__at = pp->state_vars[{state}] + begin;"
             );
         }
         for &leaf in leaves {
             let name = self.leaf_name(leaf);
             let gathered = |array: &str, index: &str| {
                 format!(
-                    "        double {name}_buffer[GD_BLOCK];\n        const double* {name}_ = gd_gather({array}, {index} + begin, n, {name}_buffer);\n"
+                    "        double {name}__buffer[GD_BLOCK];\n        const double* {name}__at = gd_gather({array}, {index} + begin, n, {name}__buffer);\n"
                 )
             };
             match leaf {
@@ -135,11 +135,17 @@ impl Unit<'_> {
                 Leaf::Diam => pointers.push_str(&gathered("pp->diam_um", "pp->node_index")),
                 Leaf::Area => pointers.push_str(&gathered("pp->area_um2", "pp->node_index")),
                 Leaf::Parameter(i) => {
-                    let _ = writeln!(pointers, "        const double* {name}_ = pp->parameters[{i}] + begin;");
+                    let _ = writeln!(
+                        pointers,
+                        "        const double* {name}__at = pp->parameters[{i}] + begin;"
+                    );
                 }
                 Leaf::State(i) if updates.iter().any(|&(s, _)| s == i as usize) => {}
                 Leaf::State(i) => {
-                    let _ = writeln!(pointers, "        const double* {name}_ = pp->state_vars[{i}] + begin;");
+                    let _ = writeln!(
+                        pointers,
+                        "        const double* {name}__at = pp->state_vars[{i}] + begin;"
+                    );
                 }
                 Leaf::IonRead(i) => {
                     let read = self.mechanism.ion_reads[i as usize];
@@ -152,7 +158,7 @@ impl Unit<'_> {
                     pointers.push_str(&gathered(&format!("{ion}.{array}"), &format!("{ion}.index")));
                 }
             }
-            let _ = writeln!(loads, "            const double {name} = {name}_[j];");
+            let _ = writeln!(loads, "            const double {name} = {name}__at[j];");
         }
         (pointers, loads)
     }
@@ -270,7 +276,7 @@ impl Unit<'_> {
         let mut stores = String::new();
         let mut partials = PartialText::new();
         if hook == Hook::Currents {
-            declarations.push_str("        const double* weight_ = pp->weight + begin;\n");
+            declarations.push_str("        const double* weight__at = pp->weight + begin;\n");
             let mut buffers = vec![
                 ("i".to_string(), m.currents.total),
                 ("g".to_string(), m.currents.conductance),
@@ -282,13 +288,13 @@ impl Unit<'_> {
                     .map(|&(ion, e)| (format!("i_{}", m.ions[ion].name), e)),
             );
             for (buffer, expr) in buffers {
-                let _ = writeln!(declarations, "        double {buffer}_sum[GD_BLOCK];");
-                let _ = writeln!(stores, "            {buffer}_sum[j] = w * ({});", code.values[&expr]);
+                let _ = writeln!(declarations, "        double {buffer}__sum[GD_BLOCK];");
+                let _ = writeln!(stores, "            {buffer}__sum[j] = w * ({});", code.values[&expr]);
             }
         }
         for &(state, expr) in updates {
             let name = &m.states[state].name;
-            let _ = writeln!(stores, "            s_{name}_[j] = {};", code.values[&expr]);
+            let _ = writeln!(stores, "            s_{name}__at[j] = {};", code.values[&expr]);
         }
         let mut count = 0;
         for expr in sums.iter().flat_map(|(_, sum)| sum.roots()) {
@@ -309,7 +315,7 @@ impl Unit<'_> {
         text.push_str("        GD_VECTORISE\n        for (uint32_t j = 0; j < n; ++j) {\n");
         text.push_str(&loads);
         if hook == Hook::Currents {
-            text.push_str("            const double w = 10.0 * weight_[j];\n");
+            text.push_str("            const double w = 10.0 * weight__at[j];\n");
         }
         text.push_str(&code.body);
         text.push_str(&stores);
@@ -319,12 +325,12 @@ impl Unit<'_> {
 
     fn accumulate(&self) -> String {
         let mut text = String::from(
-            "        gd_scatter_add(pp->vec_i, pp->node_index + begin, n, i_sum);\n        gd_scatter_add(pp->vec_g, pp->node_index + begin, n, g_sum);\n",
+            "        gd_scatter_add(pp->vec_i, pp->node_index + begin, n, i__sum);\n        gd_scatter_add(pp->vec_g, pp->node_index + begin, n, g__sum);\n",
         );
         for &(ion, _) in &self.mechanism.currents.ions {
             let _ = writeln!(
                 text,
-                "        gd_scatter_add(pp->ion_states[{ion}].current_density, pp->ion_states[{ion}].index + begin, n, i_{}_sum);",
+                "        gd_scatter_add(pp->ion_states[{ion}].current_density, pp->ion_states[{ion}].index + begin, n, i_{}__sum);",
                 self.mechanism.ions[ion].name
             );
         }
@@ -415,8 +421,8 @@ impl Unit<'_> {
             };
             let line = match target {
                 Target::State(position) => format!("w_{}[j] = {total};", name_of(*position)),
-                Target::Current => format!("di[j] = 10.0 * weight_[j] * ({total});"),
-                Target::Conductance => format!("dg[j] = 10.0 * weight_[j] * ({total});"),
+                Target::Current => format!("di[j] = 10.0 * weight__at[j] * ({total});"),
+                Target::Conductance => format!("dg[j] = 10.0 * weight__at[j] * ({total});"),
             };
             let _ = writeln!(text, "                {line}");
         }
@@ -480,7 +486,7 @@ impl Unit<'_> {
                         let current = matches!(target, Target::Current);
                         let buffer = if current { "di" } else { "dg" };
                         let _ = writeln!(after, "            double {buffer}[GD_BLOCK];");
-                        let _ = writeln!(lines, "                {buffer}[j] = 10.0 * weight_[j] * ({term});");
+                        let _ = writeln!(lines, "                {buffer}[j] = 10.0 * weight__at[j] * ({term});");
                     }
                 }
             }

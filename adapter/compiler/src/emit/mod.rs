@@ -19,12 +19,14 @@ pub struct Names;
 impl Names {
     /// The carrier; `0` sorts before `_`, so it runs before every augmented mechanism.
     pub const CARRIER: &str = "gd0_cable";
+    /// What the name of every mechanism with sensitivities begins with.
+    pub const AUGMENTED_PREFIX: &str = "gd_";
     /// The global that holds the forgetting rate λ, 1/ms.
     pub const FORGETTING: &str = "gd__forgetting";
 
     /// The mechanism with sensitivities.
     pub fn augmented(mechanism: &str) -> String {
-        format!("gd_{mechanism}")
+        format!("{}{mechanism}", Self::AUGMENTED_PREFIX)
     }
 
     /// ∂variable/∂slot.

@@ -55,6 +55,8 @@ pub(super) struct Executor<'a, 's> {
     calls: Vec<String>,
     budget: usize,
     exhausted: bool,
+    /// The statement of the kernel itself, outside all calls, that is being executed.
+    outermost: Span,
 }
 
 impl<'a, 's> Executor<'a, 's> {
@@ -67,6 +69,7 @@ impl<'a, 's> Executor<'a, 's> {
             calls: Vec::new(),
             budget: STATEMENT_BUDGET,
             exhausted: false,
+            outermost: Span::default(),
         }
     }
 
@@ -102,13 +105,16 @@ impl<'a, 's> Executor<'a, 's> {
     }
 
     fn spend(&mut self, span: Span) -> bool {
+        if self.calls.is_empty() {
+            self.outermost = span;
+        }
         if self.budget == 0 || self.graph.len() > NODE_BUDGET {
             if !self.exhausted {
                 self.exhausted = true;
                 self.diagnostics.push(
                     Diagnostic::error(
                         Code::NestingTooDeep,
-                        span,
+                        self.outermost,
                         "the calls of this block expand to too many statements",
                     )
                     .note("every call is inlined where it stands")
@@ -353,6 +359,7 @@ impl<'a, 's> Executor<'a, 's> {
         }
         match inner.first().and_then(|s| s.get(&callee.name.name)).copied().flatten() {
             Some(value) => value,
+            None if self.exhausted => nan, // its body was cut short
             None => {
                 self.error(
                     Code::NoReturnValue,

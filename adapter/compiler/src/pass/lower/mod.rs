@@ -63,8 +63,12 @@ pub fn lower(ast: &Ast, integrator: Integrator, ranged: &[String]) -> (Option<Lo
     let Some(breakpoint) = &ast.breakpoint else {
         diagnostics.append(&mut executor.diagnostics);
         diagnostics.push(
-            Diagnostic::error(Code::MissingBlock, ast.neuron.span, "there is no BREAKPOINT block")
-                .help("add BREAKPOINT { … } with the currents and the SOLVE statements"),
+            Diagnostic::error(
+                Code::MissingBlock,
+                ast.neuron.suffix.as_ref().map_or(ast.neuron.span, |s| s.span),
+                "there is no BREAKPOINT block",
+            )
+            .help("add BREAKPOINT { … } with the currents and the SOLVE statements"),
         );
         return (None, diagnostics);
     };

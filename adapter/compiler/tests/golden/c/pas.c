@@ -159,24 +159,24 @@ static void pas_init(arb_mechanism_ppack* pp) {
 static void pas_compute_currents(arb_mechanism_ppack* pp) {
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
-        const double* weight_ = pp->weight + begin;
-        double i_sum[GD_BLOCK];
-        double g_sum[GD_BLOCK];
-        double v_buffer[GD_BLOCK];
-        const double* v_ = gd_gather(pp->vec_v, pp->node_index + begin, n, v_buffer);
-        const double* p_g_ = pp->parameters[0] + begin;
-        const double* p_e_ = pp->parameters[1] + begin;
+        const double* weight__at = pp->weight + begin;
+        double i__sum[GD_BLOCK];
+        double g__sum[GD_BLOCK];
+        double v__buffer[GD_BLOCK];
+        const double* v__at = gd_gather(pp->vec_v, pp->node_index + begin, n, v__buffer);
+        const double* p_g__at = pp->parameters[0] + begin;
+        const double* p_e__at = pp->parameters[1] + begin;
         GD_VECTORISE
         for (uint32_t j = 0; j < n; ++j) {
-            const double v = v_[j];
-            const double p_g = p_g_[j];
-            const double p_e = p_e_[j];
-            const double w = 10.0 * weight_[j];
-            i_sum[j] = w * (p_g * (v - p_e));
-            g_sum[j] = w * (p_g);
+            const double v = v__at[j];
+            const double p_g = p_g__at[j];
+            const double p_e = p_e__at[j];
+            const double w = 10.0 * weight__at[j];
+            i__sum[j] = w * (p_g * (v - p_e));
+            g__sum[j] = w * (p_g);
         }
-        gd_scatter_add(pp->vec_i, pp->node_index + begin, n, i_sum);
-        gd_scatter_add(pp->vec_g, pp->node_index + begin, n, g_sum);
+        gd_scatter_add(pp->vec_i, pp->node_index + begin, n, i__sum);
+        gd_scatter_add(pp->vec_g, pp->node_index + begin, n, g__sum);
     }
 }
 
@@ -216,29 +216,29 @@ static void gd_pas_init(arb_mechanism_ppack* pp) {
 static void gd_pas_compute_currents(arb_mechanism_ppack* pp) {
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
-        const double* weight_ = pp->weight + begin;
-        double i_sum[GD_BLOCK];
-        double g_sum[GD_BLOCK];
+        const double* weight__at = pp->weight + begin;
+        double i__sum[GD_BLOCK];
+        double g__sum[GD_BLOCK];
         double d1[GD_BLOCK];
         double d2[GD_BLOCK];
-        double v_buffer[GD_BLOCK];
-        const double* v_ = gd_gather(pp->vec_v, pp->node_index + begin, n, v_buffer);
-        const double* p_g_ = pp->parameters[0] + begin;
-        const double* p_e_ = pp->parameters[1] + begin;
+        double v__buffer[GD_BLOCK];
+        const double* v__at = gd_gather(pp->vec_v, pp->node_index + begin, n, v__buffer);
+        const double* p_g__at = pp->parameters[0] + begin;
+        const double* p_e__at = pp->parameters[1] + begin;
         GD_VECTORISE
         for (uint32_t j = 0; j < n; ++j) {
-            const double v = v_[j];
-            const double p_g = p_g_[j];
-            const double p_e = p_e_[j];
-            const double w = 10.0 * weight_[j];
+            const double v = v__at[j];
+            const double p_g = p_g__at[j];
+            const double p_e = p_e__at[j];
+            const double w = 10.0 * weight__at[j];
             const double t1 = v - p_e;
-            i_sum[j] = w * (p_g * t1);
-            g_sum[j] = w * (p_g);
+            i__sum[j] = w * (p_g * t1);
+            g__sum[j] = w * (p_g);
             d1[j] = p_g;
             d2[j] = t1;
         }
-        gd_scatter_add(pp->vec_i, pp->node_index + begin, n, i_sum);
-        gd_scatter_add(pp->vec_g, pp->node_index + begin, n, g_sum);
+        gd_scatter_add(pp->vec_i, pp->node_index + begin, n, i__sum);
+        gd_scatter_add(pp->vec_g, pp->node_index + begin, n, g__sum);
         for (uint32_t k = 0; k < N_SLOTS; ++k) {
             double u_buffer[GD_BLOCK];
             const double* u = gd_gather(pp->ion_states[0 + 2 * k].internal_concentration, pp->ion_states[0 + 2 * k].index + begin, n, u_buffer);
@@ -246,8 +246,8 @@ static void gd_pas_compute_currents(arb_mechanism_ppack* pp) {
             double dg[GD_BLOCK];
             GD_VECTORISE
             for (uint32_t j = 0; j < n; ++j) {
-                di[j] = 10.0 * weight_[j] * (d1[j] * u[j]);
-                dg[j] = 10.0 * weight_[j] * (0.0);
+                di[j] = 10.0 * weight__at[j] * (d1[j] * u[j]);
+                dg[j] = 10.0 * weight__at[j] * (0.0);
             }
             gd_scatter_add(pp->ion_states[0 + 2 * k].current_density, pp->ion_states[0 + 2 * k].index + begin, n, di);
             gd_scatter_add(pp->ion_states[0 + 2 * k + 1].current_density, pp->ion_states[0 + 2 * k + 1].index + begin, n, dg);
@@ -258,8 +258,8 @@ static void gd_pas_compute_currents(arb_mechanism_ppack* pp) {
             double dg[GD_BLOCK];
             GD_VECTORISE
             for (uint32_t j = 0; j < n; ++j) {
-                di[j] = 10.0 * weight_[j] * (d2[j] * seed[j]);
-                dg[j] = 10.0 * weight_[j] * (seed[j]);
+                di[j] = 10.0 * weight__at[j] * (d2[j] * seed[j]);
+                dg[j] = 10.0 * weight__at[j] * (seed[j]);
             }
             gd_scatter_add(pp->ion_states[0].current_density, pp->ion_states[0].index + begin, n, di);
             gd_scatter_add(pp->ion_states[1].current_density, pp->ion_states[1].index + begin, n, dg);

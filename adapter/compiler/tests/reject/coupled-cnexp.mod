@@ -1,0 +1,30 @@
+NEURON {
+    SUFFIX leak
+    NONSPECIFIC_CURRENT i
+    RANGE g
+}
+
+PARAMETER {
+    g = 0.001 (S/cm2)
+    v (mV)
+}
+
+STATE {
+    m : warning[state-without-equation]
+    h
+}
+
+INITIAL {
+    m = 1
+    h = 0
+}
+
+BREAKPOINT {
+    SOLVE states METHOD cnexp
+    i = g*m*(v + 65)
+}
+
+DERIVATIVE states {
+    m' = h - m : error[coupled-cnexp]
+    h' = -h
+}

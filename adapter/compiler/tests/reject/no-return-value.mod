@@ -1,0 +1,19 @@
+NEURON {
+    SUFFIX leak
+    NONSPECIFIC_CURRENT i
+    RANGE g
+}
+
+PARAMETER {
+    g = 0.001 (S/cm2)
+    v (mV)
+}
+
+BREAKPOINT {
+    i = g*f(v)
+}
+
+FUNCTION f(x) { : error[no-return-value]
+    LOCAL y
+    y = x
+}

@@ -1,0 +1,17 @@
+NEURON {
+    SUFFIX leak
+    NONSPECIFIC_CURRENT i
+    RANGE g
+}
+
+PARAMETER {
+    g = 0.001 (S/cm2)
+    v (mV)
+}
+
+BREAKPOINT {
+    i = g*rates(v) : error[unknown-function]
+}
+
+PROCEDURE rates(x) {
+}

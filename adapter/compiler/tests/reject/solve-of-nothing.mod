@@ -1,0 +1,23 @@
+NEURON {
+    SUFFIX leak
+    NONSPECIFIC_CURRENT i
+    RANGE g
+}
+
+PARAMETER {
+    g = 0.001 (S/cm2)
+    v (mV)
+}
+
+STATE {
+    m : warning[state-without-equation]
+}
+
+INITIAL {
+    m = 1
+}
+
+BREAKPOINT {
+    SOLVE kin METHOD cnexp : error[unknown-block]
+    i = g*m*(v + 65)
+}

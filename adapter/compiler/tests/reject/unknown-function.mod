@@ -1,0 +1,14 @@
+NEURON {
+    SUFFIX leak
+    NONSPECIFIC_CURRENT i
+    RANGE g
+}
+
+PARAMETER {
+    g = 0.001 (S/cm2)
+    v (mV)
+}
+
+BREAKPOINT {
+    i = g*sinc(v) : error[unknown-function]
+}
