@@ -12,6 +12,7 @@
 use serde::Serialize;
 
 use crate::control::Model;
+use crate::plan::{Plan, PlannedProbe};
 
 /// First step, relative to the slot's value (or absolute where that is 0).
 const FIRST_STEP: f64 = 1e-2;
@@ -98,6 +99,16 @@ pub struct Lane {
     pub unit: String,
     /// False if the host has no sensitivities for it.
     pub compared: bool,
+}
+
+/// What is compared of a plan.
+pub fn lanes(plan: &Plan) -> Vec<Lane> {
+    let lane = |p: &PlannedProbe| Lane {
+        name: p.name.clone(),
+        unit: p.unit.clone(),
+        compared: p.has_sensitivities(),
+    };
+    plan.probes.iter().map(lane).collect()
 }
 
 /// A difference quotient over all samples and probes.

@@ -28,6 +28,17 @@ impl HostName {
     }
 }
 
+/// Which experiment, and where it runs.
+#[derive(Debug, clap::Args)]
+pub(super) struct ExperimentArgs {
+    /// The experiment.
+    #[arg(value_name = "EXPERIMENT.json")]
+    pub(super) experiment: PathBuf,
+    /// Where it runs.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) host: HostName,
+}
+
 /// Reads the experiment and shows the compiler's warnings.
 pub(super) fn plan(path: &Path, context: &Context) -> Result<Plan, Failure> {
     let plan = Plan::load(path).map_err(|error| reject(error, context))?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use super::load::{self, HostName};
+use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure};
 use crate::outcome::{Folder, Named, sensitivity_plot, trace_arrays, trace_plot};
 use crate::report::{Column, Table};
@@ -13,12 +13,8 @@ use crate::report::{Column, Table};
 /// Writes traces.npz, manifest.json, pictures (SVG and PNG), report.html and the catalogue into the output folder.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The experiment.
-    #[arg(value_name = "EXPERIMENT.json")]
-    experiment: PathBuf,
-    /// Where it runs.
-    #[arg(long, value_enum, default_value_t)]
-    host: HostName,
+    #[command(flatten)]
+    input: ExperimentArgs,
     /// The folder for the results; made if it does not exist.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
@@ -26,8 +22,14 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
     let started = Instant::now();
-    let plan = load::plan(&args.experiment, context)?;
-    let mut folder = Folder::create(&args.output, &plan, "run", args.host.as_str(), &plan.experiment.name)?;
+    let plan = load::plan(&args.input.experiment, context)?;
+    let mut folder = Folder::create(
+        &args.output,
+        &plan,
+        "run",
+        args.input.host.as_str(),
+        &plan.experiment.name,
+    )?;
     let mut running = load::start(&plan, Some(&args.output))?;
     let x = plan.values();
     let t_end_ms = plan.experiment.simulation.duration_ms;

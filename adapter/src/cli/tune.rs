@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::load::{self, HostName};
+use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure};
 use crate::control::{Counts, Row, Termination, Traces, TuneError, Tuner};
 use crate::hosts::HostError;
@@ -23,12 +23,8 @@ use crate::tune::{Setup, TuneSetupError, prepare};
 /// and the catalogue. Exit code 1 if the target loss was not reached or the loss was not finite.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The experiment.
-    #[arg(value_name = "EXPERIMENT.json")]
-    experiment: PathBuf,
-    /// Where it runs.
-    #[arg(long, value_enum, default_value_t)]
-    host: HostName,
+    #[command(flatten)]
+    input: ExperimentArgs,
     /// The folder for the results; made if it does not exist.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
@@ -46,9 +42,9 @@ const CHECKPOINT: &str = "checkpoint.json";
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
     let started = Instant::now();
-    let plan = load::plan(&args.experiment, context)?;
+    let plan = load::plan(&args.input.experiment, context)?;
     let title = format!("{}: tuning", plan.experiment.name);
-    let mut folder = Folder::create(&args.output, &plan, "tune", args.host.as_str(), &title)?;
+    let mut folder = Folder::create(&args.output, &plan, "tune", args.input.host.as_str(), &title)?;
     let mut running = load::start(&plan, Some(&args.output))?;
     let checkpoint = args.output.join(CHECKPOINT);
     let Setup {

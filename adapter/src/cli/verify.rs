@@ -1,11 +1,9 @@
 //! `graddiff verify`: sensitivities against central differences of the same host.
 
-use std::path::PathBuf;
-
-use super::load::{self, HostName};
+use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure};
 use crate::report::Progress;
-use crate::verify::{Lane, Row, Status, Verdict, verify};
+use crate::verify::{Row, Status, Verdict, lanes, verify};
 
 /// Check an experiment's sensitivities against central differences.
 ///
@@ -14,12 +12,8 @@ use crate::verify::{Lane, Row, Status, Verdict, verify};
 /// themselves less certain than the tolerance is `unresolved`, never passed. Exit code 1 unless every slot passes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The experiment.
-    #[arg(value_name = "EXPERIMENT.json")]
-    experiment: PathBuf,
-    /// Where it runs.
-    #[arg(long, value_enum, default_value_t)]
-    host: HostName,
+    #[command(flatten)]
+    input: ExperimentArgs,
     /// Greatest error that passes; the experiment's `verify.tolerance` if absent.
     #[arg(long)]
     tolerance: Option<f64>,
@@ -29,11 +23,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
-    let plan = load::plan(&args.experiment, context)?;
+    let plan = load::plan(&args.input.experiment, context)?;
     if plan.slots.is_empty() {
         return Err(Failure::message(
             ExitStatus::Rejected,
-            format!("{} has no slots: there is nothing to verify", args.experiment.display()),
+            format!(
+                "{} has no slots: there is nothing to verify",
+                args.input.experiment.display()
+            ),
             "add `slots` to the experiment",
         ));
     }
@@ -41,15 +38,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let settings = plan.experiment.verify;
     let t_end_ms = settings.duration_ms.unwrap_or(plan.experiment.simulation.duration_ms);
     let (_, spikes) = running.simulate(&plan.values(), t_end_ms, false)?;
-    let lanes: Vec<Lane> = plan
-        .probes
-        .iter()
-        .map(|p| Lane {
-            name: p.name.clone(),
-            unit: p.unit.clone(),
-            compared: p.has_sensitivities(),
-        })
-        .collect();
+    let lanes = lanes(&plan);
     let slots: Vec<String> = plan.slots.iter().map(|s| s.name.clone()).collect();
     let mut progress = Progress::new(context.progress, "verify", slots.len() as u64);
     let mut verdict = verify(
@@ -62,7 +51,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         |done| progress.set(done as u64, slots.get(done).map_or("", String::as_str)),
     )?;
     progress.finish("");
-    verdict.host = args.host.as_str().into();
+    verdict.host = args.input.host.as_str().into();
     let has_detectors = plan.cells.iter().any(|c| !c.detectors.is_empty());
     verdict.spikes = has_detectors.then_some(spikes.len());
     let status = if verdict.passed {

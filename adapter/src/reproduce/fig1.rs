@@ -16,7 +16,7 @@ use crate::report::plot::{
     ColourMap, Columns, HeatMap, LinePlot, MorphologyPlot, Panel, Projection, Segment, Series, Stroke, palette,
 };
 use crate::report::{Column, Error, Table};
-use crate::verify::{Lane, Verdict, verify};
+use crate::verify::{Verdict, lanes, verify};
 
 /// Control volumes of the cell: soma and ten axon segments.
 const CVS: usize = 11;
@@ -81,15 +81,7 @@ pub fn run(output: &Path) -> Result<Fig1, Fig1Error> {
     let duration = plan.experiment.simulation.duration_ms;
     let traces = host.simulate(&x, duration, true)?;
 
-    let lanes: Vec<Lane> = plan
-        .probes
-        .iter()
-        .map(|p| Lane {
-            name: p.name.clone(),
-            unit: p.unit.clone(),
-            compared: p.has_sensitivities(),
-        })
-        .collect();
+    let lanes = lanes(&plan);
     let slots: Vec<String> = plan.slots.iter().map(|s| s.name.clone()).collect();
     let tolerance = plan.experiment.verify.tolerance;
     let verdict = verify(&mut host, &slots, &x, duration, tolerance, &lanes, |_| ())?;
