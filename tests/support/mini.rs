@@ -44,7 +44,7 @@ fn reversal_mv(ion: &str) -> f64 {
         "na" => 50.0,
         "k" => -77.0,
         "ca" => 12.5 * (2.0f64 / 5e-5).ln(),
-        other => panic!("no reversal potential for {other}"),
+        other => unreachable!("the library uses no {other}"),
     }
 }
 
@@ -64,7 +64,7 @@ impl Model<'_> {
                 assert_eq!(read.quantity, IonQuantity::ReversalPotential);
                 T::constant(reversal_mv(&m.ions[read.ion].name))
             }
-            Leaf::Placeholder(_) => panic!("a placeholder survived"),
+            Leaf::Placeholder(_) => unreachable!("placeholders do not survive lowering"),
         }
     }
 

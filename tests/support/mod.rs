@@ -1,11 +1,9 @@
-//! What the acceptance tests share: the mechanism library, catalogues built from it, one-compartment cells, and a second
-//! simulator to compare with.
-
-pub(crate) mod mini;
+//! What the acceptance tests share: the mechanism library, catalogues built from it, cylindrical cells.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use compiler::{AbiLevel, Compiled, Integrator, Options, SlotSpec, Source, compile};
 use host_shim::{AbiChoice, Cable, Catalogue, CellDescription, CvPolicy, DensityPaint, IonProperties};
@@ -57,15 +55,22 @@ pub(crate) struct Built {
     pub(crate) catalogue: Arc<Catalogue>,
 }
 
-/// Compiles `names` with `slots`; `label` tells the files of one process apart.
-pub(crate) fn build(label: &str, names: &[&str], slots: Vec<SlotSpec>, integrator: Integrator, abi: AbiLevel) -> Built {
+/// Tests of one process run side by side: each catalogue is a file of its own.
+static BUILDS: AtomicUsize = AtomicUsize::new(0);
+
+/// Compiles `names` with `slots`.
+pub(crate) fn build(names: &[&str], slots: Vec<SlotSpec>, integrator: Integrator, abi: AbiLevel) -> Built {
     let options = Options { slots, integrator, abi };
     let compiled = compile(&sources(names), &options).expect("the library compiles");
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let path = folder.join(format!("{label}-{}-catalogue.so", std::process::id()));
+    let path = folder.join(format!(
+        "{}-{}-catalogue.so",
+        std::process::id(),
+        BUILDS.fetch_add(1, Ordering::Relaxed)
+    ));
     compiler::emit::build::build(&compiled.c_source, &path).expect("a C compiler; set CC");
     #[expect(unsafe_code, reason = "loading runs the catalogue's code")]
-    // SAFETY: built a moment ago by our own compiler, under a name that carries this process and a label of its own.
+    // SAFETY: built a moment ago by our own compiler, under a name of its own.
     let catalogue = unsafe { Catalogue::load(&path, AbiChoice::Auto) }.expect("our own catalogue loads");
     fs::remove_file(&path).expect("our own file; the mapping outlives its name");
     Built { compiled, catalogue }
