@@ -41,6 +41,11 @@ impl PropertyMap {
         self.default
     }
 
+    /// What is painted: disjoint stretches, by branch and position.
+    pub fn painted(&self) -> &[(Cable, f64)] {
+        &self.painted
+    }
+
     /// Sets the value where nothing is painted.
     ///
     /// # Errors
