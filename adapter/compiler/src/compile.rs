@@ -76,7 +76,7 @@ pub enum CompileError {
         slot: String,
     },
     /// A slot name that cannot be part of an identifier.
-    #[error("slot name `{slot}` is not an identifier without double underscores")]
+    #[error("slot name `{slot}` is not a letter followed by letters, digits and single underscores")]
     BadSlotName {
         /// The name.
         slot: String,
@@ -265,7 +265,8 @@ fn reserved_suffix(ast: &Ast) -> Option<Diagnostic> {
 fn check_slot_names(slots: &[SlotSpec]) -> Result<(), CompileError> {
     for (i, slot) in slots.iter().enumerate() {
         let identifier = slot.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            && slot.name.chars().next().is_some_and(|c| !c.is_ascii_digit());
+            // nor an underscore: `d_m___x` could be m and _x, or m_ and x
+            && slot.name.chars().next().is_some_and(|c| c.is_ascii_alphabetic());
         if !identifier || slot.name.contains("__") {
             return Err(CompileError::BadSlotName {
                 slot: slot.name.clone(),

@@ -35,6 +35,18 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let t_end_ms = plan.experiment.simulation.duration_ms;
     let (_, spikes) = running.simulate(&x, t_end_ms, false)?;
     let (traces, _) = running.simulate(&x, t_end_ms, true)?;
+    if let Some(at) = traces.sens.iter().position(|u| !u.is_finite()) {
+        let (lane, slot) = (at / traces.n_slots, at % traces.n_slots);
+        let (sample, probe) = (lane / traces.n_probes, lane % traces.n_probes);
+        return Err(Failure::message(
+            ExitStatus::Rejected,
+            format!(
+                "the sensitivity of probe `{}` to slot `{}` is not finite at {} ms, though its value is",
+                plan.probes[probe].name, plan.slots[slot].name, traces.times_ms[sample]
+            ),
+            "look for sqrt, log or a power at 0 in the mechanisms: their derivative is infinite there",
+        ));
+    }
     let mut arrays = trace_arrays(&traces);
     arrays.push(Named::new("slots", "slot's", "slot values", &[x.len()], x.clone()));
     let times: Vec<f64> = spikes.iter().map(|s| s.time_ms).collect();

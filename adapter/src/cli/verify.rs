@@ -34,6 +34,14 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             "add `slots` to the experiment",
         ));
     }
+    let tolerance = args.tolerance.unwrap_or(plan.experiment.verify.tolerance);
+    if !(tolerance > 0.0 && tolerance < 1.0) {
+        return Err(Failure::message(
+            ExitStatus::Usage,
+            format!("--tolerance {tolerance} is not between 0 and 1"),
+            "give a relative error such as 1e-6",
+        ));
+    }
     let mut running = load::start(&plan, None)?;
     let settings = plan.experiment.verify;
     let t_end_ms = settings.duration_ms.unwrap_or(plan.experiment.simulation.duration_ms);
@@ -46,7 +54,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         &slots,
         &plan.values(),
         t_end_ms,
-        args.tolerance.unwrap_or(settings.tolerance),
+        tolerance,
         &lanes,
         |done| progress.set(done as u64, slots.get(done).map_or("", String::as_str)),
     )?;

@@ -1,8 +1,11 @@
 //! Experiment text to [`Experiment`], or a message that says where and what instead.
 
+mod explain;
+
+use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 
 use super::{Experiment, Region, RegionExpr};
 
@@ -23,11 +26,13 @@ pub enum JsonCode {
     DuplicateKey,
     /// A value of the wrong type or range.
     WrongType,
+    /// More brackets inside one another than a reader can follow.
+    TooDeep,
 }
 
 impl JsonCode {
     /// All codes.
-    pub const ALL: [JsonCode; 7] = [
+    pub const ALL: [JsonCode; 8] = [
         JsonCode::Syntax,
         JsonCode::Truncated,
         JsonCode::UnknownKey,
@@ -35,6 +40,7 @@ impl JsonCode {
         JsonCode::MissingKey,
         JsonCode::DuplicateKey,
         JsonCode::WrongType,
+        JsonCode::TooDeep,
     ];
 
     /// The kebab-case name.
@@ -47,6 +53,7 @@ impl JsonCode {
             JsonCode::MissingKey => "missing-key",
             JsonCode::DuplicateKey => "duplicate-key",
             JsonCode::WrongType => "wrong-type",
+            JsonCode::TooDeep => "too-deep",
         }
     }
 }
@@ -78,7 +85,7 @@ impl fmt::Display for JsonError {
             self.message,
             self.code.as_str()
         )?;
-        if !self.path.is_empty() && self.path != "." {
+        if !self.path.is_empty() {
             write!(f, " at {}", self.path)?;
         }
         write!(f, "; {}", self.help)
@@ -92,65 +99,18 @@ impl std::error::Error for JsonError {}
 /// # Errors
 /// The first defect of the text.
 pub fn parse(text: &str) -> Result<Experiment, JsonError> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let experiment =
-        serde_path_to_error::deserialize(&mut deserializer).map_err(|e| explain(&e.path().to_string(), e.inner()))?;
-    deserializer.end().map_err(|e| explain("", &e))?;
+    let experiment = read(text)?;
+    // A map keeps the last of two equal keys and says nothing, so that a parameter would silently lose its value.
+    read::<Distinct>(text)?;
     Ok(experiment)
 }
 
-fn explain(path: &str, error: &serde_json::Error) -> JsonError {
-    let text = error.to_string();
-    let message = text.split(" at line ").next().unwrap_or(&text).to_string();
-    let (code, help) = if error.is_eof() {
-        (
-            JsonCode::Truncated,
-            "complete the file; brackets and braces must close".into(),
-        )
-    } else if error.is_syntax() {
-        (
-            JsonCode::Syntax,
-            "correct the JSON at this place (a comma too many or missing is the usual cause)".into(),
-        )
-    } else if message.starts_with("unknown field") {
-        (JsonCode::UnknownKey, suggest(&message, "key"))
-    } else if message.starts_with("unknown variant") {
-        (JsonCode::UnknownVariant, suggest(&message, "name"))
-    } else if message.starts_with("missing field") {
-        (
-            JsonCode::MissingKey,
-            "add it; the format is described by experiment.schema.json".into(),
-        )
-    } else if message.starts_with("duplicate field") {
-        (JsonCode::DuplicateKey, "keep one of the two".into())
-    } else {
-        (
-            JsonCode::WrongType,
-            "see experiment.schema.json for what may stand here".into(),
-        )
-    };
-    JsonError {
-        code,
-        line: error.line().max(1),
-        column: error.column().max(1),
-        path: path.to_string(),
-        message,
-        help,
-    }
-}
-
-/// "did you mean" from serde's own list of what it expected: the names between backticks, the first being the culprit.
-fn suggest(message: &str, what: &str) -> String {
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let Some(found) = quoted.next() else {
-        return format!("remove the {what}");
-    };
-    let known: Vec<&str> = quoted.collect();
-    match closest(found, known.iter().copied()) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None if known.is_empty() => format!("remove the {what}"),
-        None => format!("use one of: {}", known.join(", ")),
-    }
+fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, JsonError> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|e| explain::explain(text, &e.path().to_string(), e.inner()))?;
+    deserializer.end().map_err(|e| explain::explain(text, "", &e))?;
+    Ok(value)
 }
 
 /// The most similar of some names, if one is similar at all.
@@ -183,6 +143,64 @@ impl<'de> Deserialize<'de> for Region {
             }
         }
         deserializer.deserialize_any(RegionVisitor)
+    }
+}
+
+/// Any JSON in which no object has a key twice.
+struct Distinct;
+
+impl<'de> Deserialize<'de> for Distinct {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct DistinctVisitor;
+        impl<'de> Visitor<'de> for DistinctVisitor {
+            type Value = Distinct;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Distinct, E> {
+                Ok(Distinct)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Distinct, E> {
+                Ok(Distinct)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Distinct, E> {
+                Ok(Distinct)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Distinct, E> {
+                Ok(Distinct)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Distinct, E> {
+                Ok(Distinct)
+            }
+
+            fn visit_unit<E>(self) -> Result<Distinct, E> {
+                Ok(Distinct)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Distinct, A::Error> {
+                while list.next_element::<Distinct>()?.is_some() {}
+                Ok(Distinct)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Distinct, A::Error> {
+                let mut seen = BTreeSet::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    if seen.contains(&key) {
+                        return Err(de::Error::custom(format_args!("duplicate field `{key}`")));
+                    }
+                    map.next_value::<Distinct>()?;
+                    seen.insert(key);
+                }
+                Ok(Distinct)
+            }
+        }
+        deserializer.deserialize_any(DistinctVisitor)
     }
 }
 

@@ -183,6 +183,10 @@ impl Model for ShimHost {
         self.n_slots
     }
 
+    fn is_divergence(error: &HostError) -> bool {
+        matches!(error, HostError::Simulation(SimError::NonFinite { .. }))
+    }
+
     fn simulate(&mut self, x: &[f64], t_end_ms: f64, tangent: bool) -> Result<Traces, HostError> {
         let with_tangent = tangent && self.tangent.is_some();
         let n_probes = self.value_probes.0.len();

@@ -26,13 +26,12 @@ pub enum PlanError {
         path: PathBuf,
     },
     /// The experiment's text is malformed.
-    #[error("{}:{source}", path.display())]
+    #[error("{}:{defect}", path.display())]
     Experiment {
         /// The file.
         path: PathBuf,
         /// The defect; its text follows the path, so it is no cause of its own.
-        #[source]
-        source: JsonError,
+        defect: JsonError,
     },
     /// The mechanisms were rejected.
     #[error("the mechanisms do not compile")]
@@ -43,7 +42,7 @@ pub enum PlanError {
         source: CompileError,
     },
     /// An SWC file is malformed.
-    #[error("{}", path.display())]
+    #[error("{} is not a valid morphology", path.display())]
     Swc {
         /// Which.
         path: PathBuf,
@@ -57,6 +56,12 @@ pub enum PlanError {
         place: String,
         /// The defect.
         source: GeometryError,
+    },
+    /// The experiment's name cannot be part of a file name.
+    #[error("name is `{name}`, but must be made of letters, digits, `_`, `-` and `.`, and not begin with `.`")]
+    BadName {
+        /// The name.
+        name: String,
     },
     /// A number is out of range.
     #[error("{place} is {value}, but must be {rule}")]
@@ -81,7 +86,7 @@ pub enum PlanError {
         known: Vec<String>,
     },
     /// A name used twice.
-    #[error("{place} uses the name of {what} `{name}` twice")]
+    #[error("{place} uses the name of {what} `{name}` a second time; rename one, or leave it out")]
     Duplicate {
         /// Where in the experiment.
         place: String,
@@ -97,7 +102,7 @@ pub enum PlanError {
         place: String,
     },
     /// An ion without defaults that is not fully described.
-    #[error("{place} has no `{field}`; only na, k and ca have defaults")]
+    #[error("{place} has no `{field}`; set it, for only na, k and ca have defaults")]
     IncompleteIon {
         /// Where in the experiment.
         place: String,
@@ -105,7 +110,7 @@ pub enum PlanError {
         field: &'static str,
     },
     /// A named region that is defined by itself.
-    #[error("{place}: region `{name}` is defined by itself")]
+    #[error("{place}: region `{name}` is defined by itself; break the circle")]
     CircularRegion {
         /// Where in the experiment.
         place: String,
@@ -119,7 +124,7 @@ pub enum PlanError {
         place: String,
     },
     /// One mechanism painted twice at the same place.
-    #[error("{place} paints `{mechanism}` where {earlier} has painted it already")]
+    #[error("{place} paints `{mechanism}` where {earlier} has painted it already; give them disjoint regions")]
     Overlap {
         /// Where in the experiment.
         place: String,
@@ -139,7 +144,9 @@ pub enum PlanError {
         parameter: String,
     },
     /// A GLOBAL parameter with different values on one cell.
-    #[error("{place} sets `{parameter}` of `{mechanism}`, which is not RANGE, to a second value on the same cell")]
+    #[error(
+        "{place} sets `{parameter}` of `{mechanism}`, not RANGE, to a second value on one cell; set one, or make it RANGE"
+    )]
     GlobalTwice {
         /// Where in the experiment.
         place: String,
@@ -165,7 +172,7 @@ pub enum PlanError {
         parameter: String,
     },
     /// A slot whose targets are painted nowhere.
-    #[error("{place}: slot `{slot}` moves nothing: its mechanisms are not painted in its regions")]
+    #[error("{place}: slot `{slot}` moves nothing; paint its mechanisms in its regions, or correct its targets")]
     UnreachedSlot {
         /// Where in the experiment.
         place: String,
@@ -185,7 +192,7 @@ pub enum PlanError {
         other: f64,
     },
     /// A slot's value lies outside its transform.
-    #[error("{place}: the value of slot `{slot}` does not fit its transform")]
+    #[error("{place}: the value of slot `{slot}` does not fit its transform; change one of them")]
     Transform {
         /// Where in the experiment.
         place: String,
@@ -205,7 +212,9 @@ pub enum PlanError {
         cell: String,
     },
     /// A probe of a mechanism's variable outside the mechanism's region.
-    #[error("{place} asks for `{variable}` where `{mechanism}` is not painted")]
+    #[error(
+        "{place} asks for `{variable}` where `{mechanism}` is not painted; move the probe, or paint the mechanism there"
+    )]
     UncoveredProbe {
         /// Where in the experiment.
         place: String,

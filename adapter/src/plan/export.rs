@@ -4,20 +4,25 @@
 //! positions on them, CVs and the S-expression of the CV policy. Units are in the names; numbers survive the trip to the
 //! last bit. The Python side for Arbor is `tests/hosts/arbor_run.py`.
 
+mod protocol;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use compiler::emit::Names;
 use host_shim::{CvPolicy, ProbeKind, PropertyMap};
-use serde::{Deserialize, Serialize};
 
 use super::describe::{Variant, describe};
 use super::{Plan, PlannedCell};
 use crate::control::Traces;
 
-/// What a host must find in [`Request::protocol`] before it reads on.
-pub const PROTOCOL: u32 = 1;
+pub use protocol::{
+    CableRow, CellRow, ClampRow, DetectorRow, Failure, IonRow, PROTOCOL, PaintRow, Place, ProbeRow, Property, Quantity,
+    Reply, Request, Run, SegmentRow, Terms, Variable,
+};
 
 /// A plan that cannot be put into a request, or an answer that does not fit it.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -60,258 +65,6 @@ pub enum ExportError {
         /// In the request.
         expected: usize,
     },
-}
-
-/// A stretch of a branch: [branch, proximal end, distal end], positions from 0 to 1.
-pub type CableRow = (usize, f64, f64);
-/// A place: [branch, position].
-pub type Place = (usize, f64);
-
-/// One simulation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Request {
-    /// [`PROTOCOL`].
-    pub protocol: u32,
-    /// Name of the experiment.
-    pub experiment: String,
-    /// The shared object with all mechanisms, absolute.
-    pub catalogue: PathBuf,
-    /// Charge numbers of all ions.
-    pub valences: BTreeMap<String, i32>,
-    /// The cells.
-    pub cells: Vec<CellRow>,
-    /// Cells by group; each cell is in one.
-    pub groups: Vec<Vec<usize>>,
-    /// What to sample.
-    pub record: Vec<Quantity>,
-    /// What the samples mean.
-    pub probes: Vec<ProbeRow>,
-    /// Time step, ms.
-    pub dt_ms: f64,
-    /// Length, ms.
-    pub duration_ms: f64,
-    /// When to sample, ms: ascending, each meaning the state at the start of the step it falls into.
-    pub samples_ms: Vec<f64>,
-}
-
-/// One cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CellRow {
-    /// Its name.
-    pub name: String,
-    /// The shape, parents first.
-    pub segments: Vec<SegmentRow>,
-    /// Arbor's S-expression.
-    pub cv_policy: String,
-    /// Initial voltage, mV.
-    pub v_init_mv: Property,
-    /// Temperature, K.
-    pub temperature_k: Property,
-    /// Axial resistivity, Ω·cm.
-    pub rl_ohm_cm: Property,
-    /// Membrane capacitance, F/m².
-    pub cm_f_per_m2: Property,
-    /// Ions by name.
-    pub ions: BTreeMap<String, IonRow>,
-    /// Density mechanisms; those of one name do not overlap.
-    pub paint: Vec<PaintRow>,
-    /// Parameters of a mechanism that hold for the whole cell.
-    pub globals: BTreeMap<String, BTreeMap<String, f64>>,
-    /// Current clamps.
-    pub clamps: Vec<ClampRow>,
-    /// Spike detectors.
-    pub detectors: Vec<DetectorRow>,
-}
-
-/// A frustum.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SegmentRow {
-    /// Index of the segment whose distal end it starts at; none for a root.
-    pub parent: Option<usize>,
-    /// x, y, z, radius, µm.
-    pub prox: [f64; 4],
-    /// x, y, z, radius, µm.
-    pub dist: [f64; 4],
-    /// Tag.
-    pub tag: i32,
-}
-
-/// A piecewise constant property.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Property {
-    /// Where nothing is painted.
-    pub default: f64,
-    /// Disjoint stretches and their values.
-    pub painted: Vec<(CableRow, f64)>,
-}
-
-/// An ion on one cell.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct IonRow {
-    /// Internal concentration, mM.
-    pub internal_mm: f64,
-    /// External concentration, mM.
-    pub external_mm: f64,
-    /// Reversal potential, mV.
-    pub reversal_mv: f64,
-}
-
-/// A density mechanism on a part of a cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PaintRow {
-    /// Name in the catalogue.
-    pub mechanism: String,
-    /// Where.
-    pub cables: Vec<CableRow>,
-    /// RANGE parameters, seeds of sensitivities among them; the others take their defaults.
-    pub parameters: BTreeMap<String, f64>,
-}
-
-/// A current clamp.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ClampRow {
-    /// Where.
-    pub at: Place,
-    /// [time in ms, current in nA], linearly interpolated; of coincident points the later wins; the last one persists.
-    pub envelope: Vec<(f64, f64)>,
-    /// Frequency of a sine that multiplies it, kHz; 0 for none.
-    pub frequency_khz: f64,
-    /// Phase of the sine, rad.
-    pub phase_rad: f64,
-}
-
-/// A spike detector.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct DetectorRow {
-    /// Where.
-    pub at: Place,
-    /// Threshold, mV.
-    pub threshold_mv: f64,
-}
-
-/// One number that a host samples.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Quantity {
-    /// The cell.
-    pub cell: usize,
-    /// What of it.
-    #[serde(flatten)]
-    pub of: Variable,
-}
-
-/// What a host samples.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Variable {
-    /// Voltage at a place, interpolated between CVs, mV.
-    Voltage {
-        /// Where.
-        at: Place,
-    },
-    /// Voltage of one CV, mV.
-    CvVoltage {
-        /// Its number.
-        cv: usize,
-    },
-    /// A state of a density mechanism that covers the place.
-    State {
-        /// Painted name.
-        mechanism: String,
-        /// STATE or ASSIGNED variable.
-        state: String,
-        /// Where.
-        at: Place,
-    },
-    /// A RANGE parameter of a density mechanism that covers the place.
-    Parameter {
-        /// Painted name.
-        mechanism: String,
-        /// The parameter.
-        parameter: String,
-        /// Where.
-        at: Place,
-    },
-    /// Total current density through the membrane, A/m².
-    MembraneCurrent {
-        /// Where.
-        at: Place,
-    },
-    /// Current density of an ion, A/m².
-    IonCurrent {
-        /// The ion.
-        ion: String,
-        /// Where.
-        at: Place,
-    },
-    /// Reversal potential of an ion, mV.
-    IonReversal {
-        /// The ion.
-        ion: String,
-        /// Where.
-        at: Place,
-    },
-    /// Internal concentration of an ion, mM.
-    IonInternal {
-        /// The ion.
-        ion: String,
-        /// Where.
-        at: Place,
-    },
-    /// External concentration of an ion, mM.
-    IonExternal {
-        /// The ion.
-        ion: String,
-        /// Where.
-        at: Place,
-    },
-}
-
-/// A weighted sum of samples: (index in [`Request::record`], weight).
-pub type Terms = Vec<(usize, f64)>;
-
-/// A probe of the experiment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProbeRow {
-    /// Its name.
-    pub name: String,
-    /// The value.
-    pub value: Terms,
-    /// ∂value/∂slot, one per slot; empty where it is zero or unknown. No entries without sensitivities.
-    pub sensitivities: Vec<Terms>,
-}
-
-/// What a host answers, on one line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reply {
-    /// It ran.
-    Done(Run),
-    /// It did not.
-    Failed(Failure),
-}
-
-/// A finished simulation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
-    /// [`PROTOCOL`].
-    pub protocol: u32,
-    /// Name and version of the simulator.
-    pub host: String,
-    /// Starts of the steps in which samples were taken, ms.
-    pub times_ms: Vec<f64>,
-    /// Samples of each quantity: `values[quantity][sample]`.
-    pub values: Vec<Vec<f64>>,
-    /// Spikes in the order of time: (time in ms, cell, detector).
-    pub spikes: Vec<(f64, usize, usize)>,
-}
-
-/// Why a simulation did not run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// `protocol`, `unsupported` (the host cannot do that), or the name of the host's own exception.
-    pub kind: String,
-    /// The host's words.
-    pub message: String,
 }
 
 impl Request {
@@ -388,7 +141,13 @@ impl Request {
     fn terms(&mut self, index: usize, cell: &PlannedCell, kind: ProbeKind) -> Terms {
         let place = |at: host_shim::Location| (at.branch, at.pos);
         let of = match kind {
-            ProbeKind::Voltage { at } => Variable::Voltage { at: place(at) },
+            ProbeKind::Voltage { at } if self.leads_group(index) => Variable::Voltage { at: place(at) },
+            ProbeKind::Voltage { at } => {
+                let weights = cell
+                    .discretisation
+                    .voltage_weights(&cell.morphology, &cell.properties, &at);
+                return self.sum(index, weights, |cv| Some(Variable::CvVoltage { cv }));
+            }
             ProbeKind::State { mechanism, state, at } => Variable::State {
                 mechanism,
                 state,
@@ -409,21 +168,35 @@ impl Request {
             ProbeKind::IonInternal { ion, at } => Variable::IonInternal { ion, at: place(at) },
             ProbeKind::IonExternal { ion, at } => Variable::IonExternal { ion, at: place(at) },
             ProbeKind::IonInternalInterpolated { ion, weights } => {
-                return weights
-                    .into_iter()
-                    .filter_map(|(cv, weight)| {
-                        let at = inside(cell, cv)?;
-                        self.record.push(Quantity {
-                            cell: index,
-                            of: Variable::IonInternal { ion: ion.clone(), at },
-                        });
-                        Some((self.record.len() - 1, weight))
+                let at_cv = |cv| {
+                    Some(Variable::IonInternal {
+                        ion: ion.clone(),
+                        at: inside(cell, cv)?,
                     })
-                    .collect();
+                };
+                return self.sum(index, weights, at_cv);
             }
         };
         self.record.push(Quantity { cell: index, of });
         vec![(self.record.len() - 1, 1.0)]
+    }
+
+    /// A sum over CVs.
+    fn sum(&mut self, cell: usize, weights: Terms, of: impl Fn(usize) -> Option<Variable>) -> Terms {
+        let mut terms = Terms::new();
+        for (cv, weight) in weights {
+            if let Some(of) = of(cv) {
+                terms.push((self.record.len(), weight));
+                self.record.push(Quantity { cell, of });
+            }
+        }
+        terms
+    }
+
+    /// Arbor 0.12.2 interpolates the voltage of every cell of a group with the resistivity of the first, and fails if that
+    /// has fewer branches (`fvm_interpolate_voltage`); the others' voltages are put together from CVs.
+    fn leads_group(&self, cell: usize) -> bool {
+        self.groups.iter().any(|members| members.first() == Some(&cell))
     }
 
     /// The experiment's probes, from what the host sampled.
@@ -588,6 +361,3 @@ fn policy(policy: &CvPolicy) -> String {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

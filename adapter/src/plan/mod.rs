@@ -76,10 +76,12 @@ impl Plan {
     /// [`PlanError`], with the place in the experiment.
     pub fn load(path: &Path) -> Result<Self, PlanError> {
         let bytes = read(path)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let experiment = crate::experiment::read::parse(&text).map_err(|source| PlanError::Experiment {
+        let text = std::str::from_utf8(&bytes).map_err(|_| PlanError::Encoding {
             path: path.to_path_buf(),
-            source,
+        })?;
+        let experiment = crate::experiment::read::parse(text).map_err(|defect| PlanError::Experiment {
+            path: path.to_path_buf(),
+            defect,
         })?;
         let base = path
             .parent()
@@ -99,6 +101,7 @@ impl Plan {
     /// # Errors
     /// [`PlanError`], with the place in the experiment.
     pub fn of(experiment: Experiment, base: PathBuf, mut inputs: Vec<Input>) -> Result<Self, PlanError> {
+        check_name(&experiment.name)?;
         check_times(&experiment)?;
         let mut sources = Vec::new();
         for path in &experiment.mechanisms {
@@ -167,9 +170,9 @@ impl Plan {
         self.slots.iter().position(|s| s.name == name)
     }
 
-    /// A digest of all inputs: what a checkpoint belongs to.
+    /// A digest of all inputs and of the code made of them: what a checkpoint belongs to.
     pub fn fingerprint(&self) -> String {
-        let mut all = Vec::new();
+        let mut all = self.compiled.c_source.clone().into_bytes();
         for input in &self.inputs {
             all.extend_from_slice(input.role.as_bytes());
             all.extend_from_slice(&input.bytes.len().to_le_bytes());
@@ -202,6 +205,15 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, PlanError> {
     })
 }
 
+/// The name becomes part of file names.
+fn check_name(name: &str) -> Result<(), PlanError> {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(harmless) {
+        return Err(PlanError::BadName { name: name.into() });
+    }
+    Ok(())
+}
+
 fn check_times(experiment: &Experiment) -> Result<(), PlanError> {
     let s = &experiment.simulation;
     for (field, value) in [
@@ -224,11 +236,21 @@ fn check_times(experiment: &Experiment) -> Result<(), PlanError> {
             rule: "finite and not negative",
         });
     }
-    if !(experiment.verify.tolerance.is_finite() && experiment.verify.tolerance > 0.0) {
+    let tolerance = experiment.verify.tolerance;
+    if !(tolerance > 0.0 && tolerance < 1.0) {
         return Err(PlanError::Value {
             place: "verify.tolerance".into(),
-            value: experiment.verify.tolerance,
-            rule: "positive and finite",
+            value: tolerance,
+            rule: "between 0 and 1",
+        });
+    }
+    if let Some(span) = experiment.verify.duration_ms
+        && !(span > 0.0 && span <= s.duration_ms)
+    {
+        return Err(PlanError::Value {
+            place: "verify.duration_ms".into(),
+            value: span,
+            rule: "positive and at most simulation.duration_ms",
         });
     }
     Ok(())

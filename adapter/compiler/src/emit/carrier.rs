@@ -39,7 +39,7 @@ const KERNELS: &str = r#"
 enum { GD_PARENT, GD_G_FACE, GD_VIA_FORK, GD_FORK_OFFSET, GD_FORK_G, GD_HOSTS_FORK, GD_CAP };
 enum { GD_V_PREV, GD_G_SUM, GD_INVERSE, GD_FORK_INVERSE, GD_FORK_RHS, GD_U };
 
-static void gd0_cable_init(arb_mechanism_ppack* pp) {
+static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
     const int32_t n = (int32_t)pp->width;
     const double* const* p = (const double* const*)pp->parameters;
     double* g_sum = pp->state_vars[GD_G_SUM];
@@ -59,12 +59,12 @@ static void gd0_cable_init(arb_mechanism_ppack* pp) {
 }
 
 /* Runs before every other hook of the step: keeps V(t). */
-static void gd0_cable_compute_currents(arb_mechanism_ppack* pp) {
+static void mech_gd0_cable_compute_currents(arb_mechanism_ppack* pp) {
     for (uint32_t i = 0; i < pp->width; ++i) pp->state_vars[GD_V_PREV][i] = pp->vec_v[pp->node_index[i]];
 }
 
 /* Runs first after the voltage solve: vec_v is V(t+dt), vec_g the total conductance of V(t). */
-static void gd0_cable_advance_state(arb_mechanism_ppack* pp) {
+static void mech_gd0_cable_advance_state(arb_mechanism_ppack* pp) {
     const int32_t n = (int32_t)pp->width;
     const double* const* p = (const double* const*)pp->parameters;
     const double *offset = p[GD_PARENT], *g_face = p[GD_G_FACE], *via_fork = p[GD_VIA_FORK], *fork_g = p[GD_FORK_G];

@@ -79,7 +79,7 @@ fn describe(names: &[String], slots: &Slots, integrator: Integrator) -> String {
     let mut out =
         String::from("/* ---- catalogue ---- */\nstatic arb_mechanism_interface* gd_no_gpu(void) { return 0; }\n\n");
     out.push_str("const void* get_catalogue(int* n) {\n    static const arb_mechanism catalogue[] = {\n");
-    for name in names {
+    for name in names.iter().map(|n| Names::symbol(n)) {
         let _ = writeln!(out, "        {{{name}_type, {name}_interface, gd_no_gpu}},");
     }
     let _ = write!(out, "    }};\n    *n = {};\n    return catalogue;\n}}\n\n", names.len());

@@ -228,7 +228,10 @@ impl Unit<'_> {
             Hook::Currents => "compute_currents",
             Hook::Advance => "advance_state",
         };
-        let mut out = format!("static void {}_{name}(arb_mechanism_ppack* pp) {{\n", self.name);
+        let mut out = format!(
+            "static void {}_{name}(arb_mechanism_ppack* pp) {{\n",
+            Names::symbol(&self.name)
+        );
         if roots.is_empty() {
             out.push_str("    (void)pp;\n}\n\n");
             return out;

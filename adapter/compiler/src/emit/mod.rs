@@ -24,6 +24,11 @@ impl Names {
     /// The global that holds the forgetting rate λ, 1/ms.
     pub const FORGETTING: &str = "gd__forgetting";
 
+    /// What the C symbols of a mechanism begin with.
+    pub fn symbol(mechanism: &str) -> String {
+        format!("mech_{mechanism}")
+    }
+
     /// The mechanism with sensitivities.
     pub fn augmented(mechanism: &str) -> String {
         format!("{}{mechanism}", Self::AUGMENTED_PREFIX)
@@ -148,8 +153,9 @@ fn ion_table(name: &str, ions: &[IonRow]) -> String {
 }
 
 /// The tables of a mechanism and the two functions that hand them out.
-fn tables(name: &str, globals: &[Field], states: &[Field], parameters: &[Field], ions: &[IonRow]) -> String {
+fn tables(mechanism: &str, globals: &[Field], states: &[Field], parameters: &[Field], ions: &[IonRow]) -> String {
     let mut out = String::new();
+    let name = Names::symbol(mechanism);
     let parts = [("globals", globals), ("states", states), ("parameters", parameters)];
     for (what, fields) in parts {
         out.push_str(&field_table(&format!("{name}_{what}"), fields));
@@ -157,7 +163,7 @@ fn tables(name: &str, globals: &[Field], states: &[Field], parameters: &[Field],
     out.push_str(&ion_table(&format!("{name}_ions"), ions));
     let _ = write!(
         out,
-        "\nstatic arb_mechanism_type {name}_type(void) {{\n    arb_mechanism_type t = {{0}};\n    t.abi_version = ARB_MECH_ABI_VERSION;\n    t.fingerprint = \"graddiff-{}\";\n    t.name = \"{name}\";\n    t.kind = arb_mechanism_kind_density;\n",
+        "\nstatic arb_mechanism_type {name}_type(void) {{\n    arb_mechanism_type t = {{0}};\n    t.abi_version = ARB_MECH_ABI_VERSION;\n    t.fingerprint = \"graddiff-{}\";\n    t.name = \"{mechanism}\";\n    t.kind = arb_mechanism_kind_density;\n",
         env!("CARGO_PKG_VERSION")
     );
     for (what, field, count) in [

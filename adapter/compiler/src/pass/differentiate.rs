@@ -233,7 +233,14 @@ pub(crate) fn differentiate(
     let conductance = both.pop().unwrap_or_default();
     let current = both.pop().unwrap_or_default();
     let current_updates = moved.updates(&mut m, |m| &m.currents.updates, &[]);
-    let steps = m.linear_steps.clone();
+    // a state that something moves again after its implicit step has another tangent
+    let last = |step: &&LinearStep| {
+        step.states
+            .iter()
+            .zip(&step.next)
+            .all(|(&s, &e)| m.advance.contains(&(s, e)))
+    };
+    let steps: Vec<LinearStep> = m.linear_steps.iter().filter(last).cloned().collect();
     let advance = moved.updates(&mut m, |m| &m.advance, &steps);
     let tangent = Tangent {
         mechanism: m,

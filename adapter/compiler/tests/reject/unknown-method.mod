@@ -10,7 +10,7 @@ PARAMETER {
 }
 
 STATE {
-    m : warning[state-without-equation]
+    m
 }
 
 INITIAL {

@@ -176,6 +176,25 @@ fn answers_become_traces() {
     ));
 }
 
+/// Arbor's own interpolation is right for the first cell of a group only.
+#[test]
+fn voltages_of_later_cells_are_sums_over_cvs() {
+    let request = request(&plan("two-cells-root-fork.json"), Variant::Plain);
+    for (row, (cell, own)) in request
+        .probes
+        .iter()
+        .zip([(0, true), (0, true), (1, false), (1, false)])
+    {
+        assert!((row.value.iter().map(|(_, weight)| weight).sum::<f64>() - 1.0).abs() < 1e-15);
+        for quantity in row.value.iter().map(|&(i, _)| &request.record[i]) {
+            assert_eq!(
+                (quantity.cell, matches!(quantity.of, Variable::Voltage { .. })),
+                (cell, own)
+            );
+        }
+    }
+}
+
 #[test]
 fn what_json_or_arbor_cannot_say_is_refused() {
     let mut plan = plan("two-cells-root-fork.json");

@@ -128,6 +128,11 @@ pub(super) fn kink(name: &str) -> Option<&'static str> {
     find(name).and_then(|b| b.kink)
 }
 
+/// False for the functions whose presence makes modcc 0.12.2 drop a current's conductance (found by running it).
+pub(super) fn modcc_differentiates(name: &str) -> bool {
+    !["fabs", "abs", "min", "max", "exprelr", "safeinv"].contains(&name)
+}
+
 /// The expression of a call; the caller has checked name and argument count.
 pub(super) fn build(graph: &mut Graph, name: &str, args: &[ExprId]) -> ExprId {
     match find(name) {

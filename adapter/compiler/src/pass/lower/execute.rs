@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Integrator;
 use super::symbols::{Symbol, Symbols};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ir::graph::{Binary, ExprId, Graph, Leaf, Unary};
@@ -40,8 +41,10 @@ pub(super) struct Env {
     pub(super) conductances: Vec<Option<ExprId>>,
     /// Right-hand sides of `x' = …` seen.
     pub(super) rates: BTreeMap<usize, (ExprId, Span)>,
-    /// CONDUCTANCE hints seen.
+    /// Values of the CONDUCTANCE hints, at the end of the block that holds them.
     pub(super) hints: Vec<ExprId>,
+    /// Hints met in blocks that have not ended.
+    pending_hints: Vec<(String, Span)>,
     voltage: ExprId,
     scopes: Vec<BTreeMap<String, Option<ExprId>>>,
 }
@@ -52,6 +55,12 @@ pub(super) struct Executor<'a, 's> {
     pub(super) symbols: &'s Symbols<'a>,
     pub(super) diagnostics: Vec<Diagnostic>,
     pub(super) kinks: Vec<Kink>,
+    pub(super) integrator: Integrator,
+    /// While a `cnexp` block runs: an equation moves its state at once, as both simulators do, so that what the block
+    /// assigns below it sees the new value.
+    pub(super) steps_in_place: bool,
+    /// While a conductance is derived: whether Arbor's compiler would give up on the expression.
+    conductance_fails: Option<bool>,
     calls: Vec<String>,
     budget: usize,
     exhausted: bool,
@@ -60,12 +69,15 @@ pub(super) struct Executor<'a, 's> {
 }
 
 impl<'a, 's> Executor<'a, 's> {
-    pub(super) fn new(symbols: &'s Symbols<'a>) -> Self {
+    pub(super) fn new(symbols: &'s Symbols<'a>, integrator: Integrator) -> Self {
         Self {
             graph: Graph::default(),
             symbols,
             diagnostics: Vec::new(),
             kinks: Vec::new(),
+            integrator,
+            steps_in_place: false,
+            conductance_fails: None,
             calls: Vec::new(),
             budget: STATEMENT_BUDGET,
             exhausted: false,
@@ -85,6 +97,7 @@ impl<'a, 's> Executor<'a, 's> {
             conductances: vec![None; n],
             rates: BTreeMap::new(),
             hints: Vec::new(),
+            pending_hints: Vec::new(),
             voltage: self.graph.leaf(Leaf::Voltage),
             scopes: Vec::new(),
         }
@@ -134,6 +147,15 @@ impl<'a, 's> Executor<'a, 's> {
         for statement in &block.statements {
             self.statement(statement, env);
         }
+        self.leave(env);
+    }
+
+    /// Ends a block: CONDUCTANCE means its variable's value here, wherever in the block it stands.
+    fn leave(&mut self, env: &mut Env) {
+        for (name, span) in std::mem::take(&mut env.pending_hints) {
+            let value = self.name(&name, span, env);
+            env.hints.push(value);
+        }
         env.scopes.pop();
     }
 
@@ -144,7 +166,7 @@ impl<'a, 's> Executor<'a, 's> {
         for statement in block.statements.iter().filter(|s| keep(&s.kind)) {
             self.statement(statement, env);
         }
-        env.scopes.pop();
+        self.leave(env);
     }
 
     fn statement(&mut self, statement: &Statement, env: &mut Env) {
@@ -158,6 +180,9 @@ impl<'a, 's> Executor<'a, 's> {
                 match self.symbols.by_name.get(&state.name) {
                     Some(&Symbol::Variable(i)) if self.symbols.variables[i].is_state => {
                         env.rates.insert(i, (rate, statement.span));
+                        if self.steps_in_place {
+                            env.variables[i] = Some(self.cnexp_step(i, rate));
+                        }
                     }
                     Some(_) => {
                         self.error(
@@ -212,8 +237,10 @@ impl<'a, 's> Executor<'a, 's> {
                 "SOLVE is only supported as a statement of BREAKPOINT itself",
             ),
             StatementKind::Conductance { conductance, .. } => {
-                let value = self.name(&conductance.name, conductance.span, env);
-                env.hints.push(value);
+                // Arbor's compiler reads the hint and ignores it
+                if self.integrator == Integrator::Neuron {
+                    env.pending_hints.push((conductance.name.clone(), conductance.span));
+                }
             }
             StatementKind::Table { .. } => {
                 let warning = Diagnostic::warning(
@@ -239,15 +266,8 @@ impl<'a, 's> Executor<'a, 's> {
         match self.symbols.by_name.get(&target.name) {
             Some(&Symbol::Variable(i)) => env.variables[i] = Some(new),
             Some(&Symbol::Current(i)) => {
-                if env.conductances[i].is_none() {
-                    // host-numerics.md §7.4: the first assignment decides, locals are constants
-                    let voltage = std::mem::replace(&mut env.voltage, self.graph.leaf(V_OF_CURRENT));
-                    let of_v = self.expr(value, env);
-                    env.voltage = voltage;
-                    let slope = crate::pass::differentiate::derivative(&mut self.graph, of_v, V_OF_CURRENT);
-                    let v = env.voltage;
-                    let slope = self.graph.substitute(&[slope], &BTreeMap::from([(V_OF_CURRENT, v)]));
-                    env.conductances[i] = slope.first().copied();
+                if env.conductances[i].is_none() && self.integrator == Integrator::Arbor {
+                    env.conductances[i] = Some(self.conductance(value, env));
                 }
                 env.currents[i] = Some(new);
             }
@@ -269,6 +289,27 @@ impl<'a, 's> Executor<'a, 's> {
                 format!("`{}` is not declared", target.name),
             ),
         }
+    }
+
+    /// Arbor's conductance of a current whose first assignment has this right-hand side (host-numerics.md §7.4): its
+    /// derivative by `v` where it is written, with LOCALs and calls of FUNCTIONs held constant; nothing if it calls a
+    /// function that modcc's differentiation does not know.
+    fn conductance(&mut self, value: &Expr, env: &Env) -> ExprId {
+        let mut view = env.clone();
+        view.voltage = self.graph.leaf(V_OF_CURRENT);
+        let (kinks, said) = (self.kinks.len(), self.diagnostics.len());
+        self.conductance_fails = Some(false);
+        let of_v = self.expr(value, &mut view);
+        let fails = self.conductance_fails.take() == Some(true);
+        // the expression has been evaluated before: whatever it gave rise to is known
+        self.kinks.truncate(kinks);
+        self.diagnostics.truncate(said);
+        if fails {
+            return self.graph.zero();
+        }
+        let slope = crate::pass::differentiate::derivative(&mut self.graph, of_v, V_OF_CURRENT);
+        self.graph
+            .substitute(&[slope], &BTreeMap::from([(V_OF_CURRENT, env.voltage)]))[0]
     }
 
     /// After an IF: what either branch changed becomes a select.
@@ -480,8 +521,18 @@ impl<'a, 's> Executor<'a, 's> {
     }
 
     fn call(&mut self, callee: &Ident, args: &[Expr], env: &mut Env) -> ExprId {
+        let user = self.symbols.functions.get(&callee.name).copied();
+        if self.conductance_fails.is_some() && user.is_some() {
+            // a constant of the conductance: the call sees the voltage itself
+            let view = self.conductance_fails.take();
+            let placeholder = std::mem::replace(&mut env.voltage, self.graph.leaf(Leaf::Voltage));
+            let value = self.call(callee, args, env);
+            env.voltage = placeholder;
+            self.conductance_fails = view;
+            return value;
+        }
         let values: Vec<ExprId> = args.iter().map(|a| self.number(a, env)).collect();
-        if let Some(&function) = self.symbols.functions.get(&callee.name) {
+        if let Some(function) = user {
             if !self.spend(callee.span) {
                 return self.graph.zero();
             }
@@ -510,6 +561,9 @@ impl<'a, 's> Executor<'a, 's> {
                 format!("`{}` takes {arity} arguments, not {}", callee.name, values.len()),
             );
             return self.graph.zero();
+        }
+        if self.conductance_fails.is_some() && !super::builtin::modcc_differentiates(&callee.name) {
+            self.conductance_fails = Some(true);
         }
         if let Some(what) = super::builtin::kink(&callee.name) {
             self.kinks.push(Kink {

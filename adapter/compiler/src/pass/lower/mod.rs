@@ -50,7 +50,7 @@ pub struct Lowered {
 pub fn lower(ast: &Ast, integrator: Integrator, ranged: &[String]) -> (Option<Lowered>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let symbols = Symbols::collect(ast, ranged, &mut diagnostics);
-    let mut executor = Executor::new(&symbols);
+    let mut executor = Executor::new(&symbols, integrator);
 
     let init = match &ast.initial {
         Some(block) => {
@@ -75,8 +75,10 @@ pub fn lower(ast: &Ast, integrator: Integrator, ranged: &[String]) -> (Option<Lo
     let mut currents = executor.entry();
     executor.filtered_block(breakpoint, &mut currents, |s| !matches!(s, StatementKind::Solve { .. }));
     let mut advance = executor.entry();
-    let linear_steps = executor.advance(&breakpoint.statements, integrator, &mut advance);
-    executor.warn_constant_states(&advance, &currents);
+    let linear_steps = executor.advance(&breakpoint.statements, &mut advance);
+    if !has_errors(&executor.diagnostics) {
+        executor.warn_constant_states(&advance, &currents);
+    }
 
     let total = sum(&mut executor.graph, currents.currents.iter().flatten().copied());
     let conductance = match integrator {
@@ -309,6 +311,7 @@ impl Assembly<'_, '_> {
                 let own = graph.leaf(state_leaf(variable));
                 roots.retain(|&r| r != own);
                 roots.extend([self.total, self.conductance]);
+                roots.extend(self.ions.iter().map(|&(_, e)| e));
                 let read = graph.leaves(&roots).contains(&state_leaf(variable));
                 if Self::sets(graph, &self.currents, variable) && !read {
                     return Some(graph.zero());

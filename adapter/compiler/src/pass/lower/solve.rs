@@ -10,8 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Integrator;
 use super::execute::{Env, Executor};
+use super::{Integrator, state_leaf};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ir::graph::{ExprId, Graph, Leaf, Unary};
 use crate::ir::mechanism::LinearStep;
@@ -37,13 +37,7 @@ struct System {
 
 impl Executor<'_, '_> {
     /// Executes `SOLVE block METHOD method` on `env`.
-    pub(super) fn solve(
-        &mut self,
-        block: &Ident,
-        method: Option<&Ident>,
-        integrator: Integrator,
-        env: &mut Env,
-    ) -> Option<LinearStep> {
+    pub(super) fn solve(&mut self, block: &Ident, method: Option<&Ident>, env: &mut Env) -> Option<LinearStep> {
         if let (Some(&procedure), None) = (self.symbols.procedures.get(&block.name), method) {
             self.block(&procedure.body, env);
             return None;
@@ -64,9 +58,12 @@ impl Executor<'_, '_> {
             );
             return None;
         };
-        let system = self.rates(callable, env)?;
+        self.steps_in_place = method.name == "cnexp";
+        let system = self.rates(callable, env);
+        self.steps_in_place = false;
+        let system = system?;
         match method.name.as_str() {
-            "cnexp" => self.cnexp(&system, integrator, env),
+            "cnexp" => self.cnexp(&system, env),
             "euler" => self.euler(&system, env),
             "sparse" | "derivimplicit" => return self.implicit(&system, env),
             other => {
@@ -132,7 +129,28 @@ impl Executor<'_, '_> {
         }
     }
 
-    fn cnexp(&mut self, system: &System, integrator: Integrator, env: &mut Env) {
+    /// One `cnexp` step from the state's placeholder.
+    pub(super) fn cnexp_step(&mut self, state: usize, rate: ExprId) -> ExprId {
+        let a = derivative(&mut self.graph, rate, old(state));
+        let integrator = self.integrator;
+        let g = &mut self.graph;
+        let (s, dt) = (g.leaf(old(state)), g.leaf(Leaf::Dt));
+        let z = g.mul(a, dt);
+        let denominator = match integrator {
+            Integrator::Arbor => {
+                let (one, half) = (g.constant(1.0), g.constant(0.5));
+                let half_z = g.mul(half, z);
+                g.sub(one, half_z)
+            }
+            // z / (e^z − 1), finite at z = 0
+            Integrator::Neuron => g.unary(Unary::Exprelr, z),
+        };
+        let increment = g.mul(dt, rate);
+        let increment = g.div(increment, denominator);
+        g.add(s, increment)
+    }
+
+    fn cnexp(&mut self, system: &System, env: &mut Env) {
         for ((&state, &rate), &span) in system.states.iter().zip(&system.rates).zip(&system.spans) {
             let leaves = self.graph.leaves(&[rate]);
             if let Some(&other) = system.states.iter().find(|&&o| o != state && leaves.contains(&old(o))) {
@@ -156,21 +174,7 @@ impl Executor<'_, '_> {
                 );
                 continue;
             }
-            let g = &mut self.graph;
-            let (s, dt) = (g.leaf(old(state)), g.leaf(Leaf::Dt));
-            let z = g.mul(a, dt);
-            let denominator = match integrator {
-                Integrator::Arbor => {
-                    let (one, half) = (g.constant(1.0), g.constant(0.5));
-                    let half_z = g.mul(half, z);
-                    g.sub(one, half_z)
-                }
-                // z / (e^z − 1), finite at z = 0
-                Integrator::Neuron => g.unary(Unary::Exprelr, z),
-            };
-            let increment = g.mul(dt, rate);
-            let increment = g.div(increment, denominator);
-            let next = g.add(s, increment);
+            let next = self.cnexp_step(state, rate);
             self.store(system, state, next, env);
         }
     }
@@ -226,11 +230,22 @@ impl Executor<'_, '_> {
             .map(|(&state, &value)| self.store(system, state, value, env))
             .collect();
         let g = &mut self.graph;
-        // The tangent's shortcut speaks of old states by their leaves, so it holds only for the first SOLVE of each.
-        let first = system
-            .states
+        // The tangent's shortcut puts the new states where the rates read the old ones, and takes the old ones for leaves.
+        // Both hold unless an earlier SOLVE moved the states, or made of them something that the rates read.
+        let own: Vec<Leaf> = system.states.iter().map(|&s| state_leaf(s)).collect();
+        let untouched = leaves
             .iter()
-            .all(|&s| system.values[&old(s)] == g.leaf(Leaf::State(u32::try_from(s).unwrap_or(u32::MAX))));
+            .zip(&own)
+            .all(|(old, &leaf)| system.values[old] == g.leaf(leaf));
+        let others: BTreeMap<Leaf, ExprId> = system
+            .values
+            .iter()
+            .filter(|(l, _)| !leaves.contains(l))
+            .map(|(&l, &e)| (l, e))
+            .collect();
+        let rates = g.substitute(&system.rates, &others);
+        let read = g.leaves(&rates);
+        let first = untouched && own.iter().all(|leaf| !read.contains(leaf));
         (linear && first).then(|| LinearStep {
             states: system.states.clone(),
             rates: g.substitute(&system.rates, &system.values),
@@ -242,7 +257,7 @@ impl Executor<'_, '_> {
     /// Warns of states that nothing ever advances.
     pub(super) fn warn_constant_states(&mut self, advance: &Env, currents: &Env) {
         for (i, variable) in self.symbols.variables.iter().enumerate().filter(|(_, v)| v.is_state) {
-            let unchanged = Some(self.graph.leaf(Leaf::State(u32::try_from(i).unwrap_or(u32::MAX))));
+            let unchanged = Some(self.graph.leaf(state_leaf(i)));
             if advance.variables[i] == unchanged && currents.variables[i] == unchanged {
                 self.diagnostics.push(Diagnostic::warning(
                     Code::StateWithoutEquation,
@@ -254,12 +269,7 @@ impl Executor<'_, '_> {
     }
 
     /// Executes the SOLVE statements of BREAKPOINT in order.
-    pub(super) fn advance(
-        &mut self,
-        statements: &[crate::syntax::ast::Statement],
-        integrator: Integrator,
-        env: &mut Env,
-    ) -> Vec<LinearStep> {
+    pub(super) fn advance(&mut self, statements: &[crate::syntax::ast::Statement], env: &mut Env) -> Vec<LinearStep> {
         let mut steps = Vec::new();
         for statement in statements {
             if let StatementKind::Solve {
@@ -272,7 +282,7 @@ impl Executor<'_, '_> {
                     self.error(Code::Unsupported, method.span, "STEADYSTATE is not supported yet");
                     continue;
                 }
-                steps.extend(self.solve(block, method.as_ref(), integrator, env));
+                steps.extend(self.solve(block, method.as_ref(), env));
             }
         }
         steps

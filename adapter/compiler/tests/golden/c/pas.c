@@ -7,7 +7,7 @@ static void gd_no_events(arb_mechanism_ppack* pp, arb_deliverable_event_stream* 
 enum { GD_PARENT, GD_G_FACE, GD_VIA_FORK, GD_FORK_OFFSET, GD_FORK_G, GD_HOSTS_FORK, GD_CAP };
 enum { GD_V_PREV, GD_G_SUM, GD_INVERSE, GD_FORK_INVERSE, GD_FORK_RHS, GD_U };
 
-static void gd0_cable_init(arb_mechanism_ppack* pp) {
+static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
     const int32_t n = (int32_t)pp->width;
     const double* const* p = (const double* const*)pp->parameters;
     double* g_sum = pp->state_vars[GD_G_SUM];
@@ -27,12 +27,12 @@ static void gd0_cable_init(arb_mechanism_ppack* pp) {
 }
 
 /* Runs before every other hook of the step: keeps V(t). */
-static void gd0_cable_compute_currents(arb_mechanism_ppack* pp) {
+static void mech_gd0_cable_compute_currents(arb_mechanism_ppack* pp) {
     for (uint32_t i = 0; i < pp->width; ++i) pp->state_vars[GD_V_PREV][i] = pp->vec_v[pp->node_index[i]];
 }
 
 /* Runs first after the voltage solve: vec_v is V(t+dt), vec_g the total conductance of V(t). */
-static void gd0_cable_advance_state(arb_mechanism_ppack* pp) {
+static void mech_gd0_cable_advance_state(arb_mechanism_ppack* pp) {
     const int32_t n = (int32_t)pp->width;
     const double* const* p = (const double* const*)pp->parameters;
     const double *offset = p[GD_PARENT], *g_face = p[GD_G_FACE], *via_fork = p[GD_VIA_FORK], *fork_g = p[GD_FORK_G];
@@ -103,10 +103,10 @@ static void gd0_cable_advance_state(arb_mechanism_ppack* pp) {
 
 #undef N_SLOTS
 
-static arb_field_info gd0_cable_globals[] = {
+static arb_field_info mech_gd0_cable_globals[] = {
     {"gd__forgetting", "/ms", 0.0, 0.0, 1.7976931348623157e308},
 };
-static arb_field_info gd0_cable_states[] = {
+static arb_field_info mech_gd0_cable_states[] = {
     {"v_prev", "mV", 0.0, -1.7976931348623157e308, 1.7976931348623157e308},
     {"g_sum", "uS", 0.0, -1.7976931348623157e308, 1.7976931348623157e308},
     {"inverse", "1/uS", 0.0, -1.7976931348623157e308, 1.7976931348623157e308},
@@ -114,7 +114,7 @@ static arb_field_info gd0_cable_states[] = {
     {"fork_rhs", "nA", 0.0, -1.7976931348623157e308, 1.7976931348623157e308},
     {"d_v__g", "mV", 0.0, -1.7976931348623157e308, 1.7976931348623157e308},
 };
-static arb_field_info gd0_cable_parameters[] = {
+static arb_field_info mech_gd0_cable_parameters[] = {
     {"parent_offset", "", 0.0, -1.7976931348623157e308, 1.7976931348623157e308},
     {"g_face", "uS", 0.0, -1.7976931348623157e308, 1.7976931348623157e308},
     {"via_fork", "", 0.0, -1.7976931348623157e308, 1.7976931348623157e308},
@@ -123,40 +123,40 @@ static arb_field_info gd0_cable_parameters[] = {
     {"hosts_fork", "", 0.0, -1.7976931348623157e308, 1.7976931348623157e308},
     {"cap", "pF", 0.0, -1.7976931348623157e308, 1.7976931348623157e308},
 };
-static arb_ion_info gd0_cable_ions[] = {
+static arb_ion_info mech_gd0_cable_ions[] = {
     {.name = "gd_u__g", GD_READS(true, false) .read_rev_potential = false, .verify_valence = false, .expected_valence = 0},
     {.name = "gd_g__g", GD_READS(true, false) .read_rev_potential = false, .verify_valence = false, .expected_valence = 0},
 };
 
-static arb_mechanism_type gd0_cable_type(void) {
+static arb_mechanism_type mech_gd0_cable_type(void) {
     arb_mechanism_type t = {0};
     t.abi_version = ARB_MECH_ABI_VERSION;
     t.fingerprint = "graddiff-0.1.0";
     t.name = "gd0_cable";
     t.kind = arb_mechanism_kind_density;
-    t.globals = gd0_cable_globals;
+    t.globals = mech_gd0_cable_globals;
     t.n_globals = 1;
-    t.state_vars = gd0_cable_states;
+    t.state_vars = mech_gd0_cable_states;
     t.n_state_vars = 6;
-    t.parameters = gd0_cable_parameters;
+    t.parameters = mech_gd0_cable_parameters;
     t.n_parameters = 7;
-    t.ions = gd0_cable_ions;
+    t.ions = mech_gd0_cable_ions;
     t.n_ions = 2;
     return t;
 }
 
-static arb_mechanism_interface* gd0_cable_interface(void) {
-    static arb_mechanism_interface i = {arb_backend_kind_cpu, 1, 8, gd0_cable_init, gd0_cable_compute_currents,
-        gd_no_events, gd0_cable_advance_state, gd_nothing, gd_nothing};
+static arb_mechanism_interface* mech_gd0_cable_interface(void) {
+    static arb_mechanism_interface i = {arb_backend_kind_cpu, 1, 8, mech_gd0_cable_init, mech_gd0_cable_compute_currents,
+        gd_no_events, mech_gd0_cable_advance_state, gd_nothing, gd_nothing};
     return &i;
 }
 
 /* ---- pas ---- */
-static void pas_init(arb_mechanism_ppack* pp) {
+static void mech_pas_init(arb_mechanism_ppack* pp) {
     (void)pp;
 }
 
-static void pas_compute_currents(arb_mechanism_ppack* pp) {
+static void mech_pas_compute_currents(arb_mechanism_ppack* pp) {
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         const double* weight__at = pp->weight + begin;
@@ -180,40 +180,40 @@ static void pas_compute_currents(arb_mechanism_ppack* pp) {
     }
 }
 
-static void pas_advance_state(arb_mechanism_ppack* pp) {
+static void mech_pas_advance_state(arb_mechanism_ppack* pp) {
     (void)pp;
 }
 
-static arb_field_info pas_parameters[] = {
+static arb_field_info mech_pas_parameters[] = {
     {"g", "S/cm2", 0.001, 0.0, 1000000000.0},
     {"e", "mV", -65.0, -1.7976931348623157e308, 1.7976931348623157e308},
 };
 
-static arb_mechanism_type pas_type(void) {
+static arb_mechanism_type mech_pas_type(void) {
     arb_mechanism_type t = {0};
     t.abi_version = ARB_MECH_ABI_VERSION;
     t.fingerprint = "graddiff-0.1.0";
     t.name = "pas";
     t.kind = arb_mechanism_kind_density;
-    t.parameters = pas_parameters;
+    t.parameters = mech_pas_parameters;
     t.n_parameters = 2;
     return t;
 }
 
-static arb_mechanism_interface* pas_interface(void) {
-    static arb_mechanism_interface i = {arb_backend_kind_cpu, 1, 8, pas_init, pas_compute_currents,
-        gd_no_events, pas_advance_state, gd_nothing, gd_nothing};
+static arb_mechanism_interface* mech_pas_interface(void) {
+    static arb_mechanism_interface i = {arb_backend_kind_cpu, 1, 8, mech_pas_init, mech_pas_compute_currents,
+        gd_no_events, mech_pas_advance_state, gd_nothing, gd_nothing};
     return &i;
 }
 
 /* ---- gd_pas ---- */
 #define N_SLOTS 1u
 
-static void gd_pas_init(arb_mechanism_ppack* pp) {
+static void mech_gd_pas_init(arb_mechanism_ppack* pp) {
     (void)pp;
 }
 
-static void gd_pas_compute_currents(arb_mechanism_ppack* pp) {
+static void mech_gd_pas_compute_currents(arb_mechanism_ppack* pp) {
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         const double* weight__at = pp->weight + begin;
@@ -267,43 +267,43 @@ static void gd_pas_compute_currents(arb_mechanism_ppack* pp) {
     }
 }
 
-static void gd_pas_advance_state(arb_mechanism_ppack* pp) {
+static void mech_gd_pas_advance_state(arb_mechanism_ppack* pp) {
     (void)pp;
 }
 
 #undef N_SLOTS
 
-static arb_field_info gd_pas_globals[] = {
+static arb_field_info mech_gd_pas_globals[] = {
     {"gd__forgetting", "/ms", 0.0, 0.0, 1.7976931348623157e308},
 };
-static arb_field_info gd_pas_parameters[] = {
+static arb_field_info mech_gd_pas_parameters[] = {
     {"g", "S/cm2", 0.001, 0.0, 1000000000.0},
     {"e", "mV", -65.0, -1.7976931348623157e308, 1.7976931348623157e308},
     {"seed_g__g", "", 0.0, -1.7976931348623157e308, 1.7976931348623157e308},
 };
-static arb_ion_info gd_pas_ions[] = {
+static arb_ion_info mech_gd_pas_ions[] = {
     {.name = "gd_u__g", GD_READS(true, false) .read_rev_potential = false, .verify_valence = false, .expected_valence = 0},
     {.name = "gd_g__g", GD_READS(true, false) .read_rev_potential = false, .verify_valence = false, .expected_valence = 0},
 };
 
-static arb_mechanism_type gd_pas_type(void) {
+static arb_mechanism_type mech_gd_pas_type(void) {
     arb_mechanism_type t = {0};
     t.abi_version = ARB_MECH_ABI_VERSION;
     t.fingerprint = "graddiff-0.1.0";
     t.name = "gd_pas";
     t.kind = arb_mechanism_kind_density;
-    t.globals = gd_pas_globals;
+    t.globals = mech_gd_pas_globals;
     t.n_globals = 1;
-    t.parameters = gd_pas_parameters;
+    t.parameters = mech_gd_pas_parameters;
     t.n_parameters = 3;
-    t.ions = gd_pas_ions;
+    t.ions = mech_gd_pas_ions;
     t.n_ions = 2;
     return t;
 }
 
-static arb_mechanism_interface* gd_pas_interface(void) {
-    static arb_mechanism_interface i = {arb_backend_kind_cpu, 1, 8, gd_pas_init, gd_pas_compute_currents,
-        gd_no_events, gd_pas_advance_state, gd_nothing, gd_nothing};
+static arb_mechanism_interface* mech_gd_pas_interface(void) {
+    static arb_mechanism_interface i = {arb_backend_kind_cpu, 1, 8, mech_gd_pas_init, mech_gd_pas_compute_currents,
+        gd_no_events, mech_gd_pas_advance_state, gd_nothing, gd_nothing};
     return &i;
 }
 
@@ -312,9 +312,9 @@ static arb_mechanism_interface* gd_no_gpu(void) { return 0; }
 
 const void* get_catalogue(int* n) {
     static const arb_mechanism catalogue[] = {
-        {gd0_cable_type, gd0_cable_interface, gd_no_gpu},
-        {pas_type, pas_interface, gd_no_gpu},
-        {gd_pas_type, gd_pas_interface, gd_no_gpu},
+        {mech_gd0_cable_type, mech_gd0_cable_interface, gd_no_gpu},
+        {mech_pas_type, mech_pas_interface, gd_no_gpu},
+        {mech_gd_pas_type, mech_gd_pas_interface, gd_no_gpu},
     };
     *n = 3;
     return catalogue;
