@@ -1,4 +1,4 @@
-//! Cells: shapes read, regions evaluated, paintings cut into pieces of constant parameters.
+//! Cells: paintings cut into pieces of constant parameters; ions, clamps and detectors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,12 +6,14 @@ use std::path::Path;
 use compiler::Compiled;
 use compiler::ir::mechanism::Mechanism;
 use host_shim::{
-    Cable, CableProperties, CvPolicy, Detector, Discretisation, IClamp, IonProperties, Location, Morphology, Point,
-    Region, SegmentTree, TreeTable, default_ions, discretise,
+    Cable, CableProperties, CvPolicy, Detector, Discretisation, IClamp, IonProperties, Location, Morphology, Region,
+    TreeTable, default_ions, discretise,
 };
 
+use super::region::stretches;
+use super::shape::shape;
 use super::{Input, PlanError};
-use crate::experiment::{self, Experiment, RegionExpr, Scale};
+use crate::experiment::{self, Experiment, Scale};
 
 /// How one slot moves one parameter on one piece.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,78 +118,18 @@ pub(super) fn plan(
     Ok(cells)
 }
 
-fn geometry(place: String) -> impl FnOnce(host_shim::GeometryError) -> PlanError {
+pub(super) fn geometry(place: String) -> impl FnOnce(host_shim::GeometryError) -> PlanError {
     move |source| PlanError::Geometry { place, source }
 }
 
-fn point(p: [f64; 4]) -> Point {
-    Point::new(p[0], p[1], p[2], p[3])
-}
-
-fn shape(
-    morphology: &experiment::Morphology,
-    base: &Path,
-    place: &str,
-    inputs: &mut Vec<Input>,
-) -> Result<Morphology, PlanError> {
-    let place = format!("{place}.morphology");
-    let mut swc = |file: &Path, load: fn(&str) -> Result<SegmentTree, host_shim::SwcError>| {
-        let path = super::join(base, file);
-        let bytes = super::read(&path)?;
-        let text = String::from_utf8(bytes.clone()).map_err(|_| PlanError::Encoding { path: path.clone() })?;
-        let tree = load(&text).map_err(|source| PlanError::Swc {
-            path: path.clone(),
-            source,
-        })?;
-        inputs.push(Input {
-            role: "morphology",
-            path,
-            bytes,
-        });
-        Ok(tree)
-    };
-    let tree = match morphology {
-        experiment::Morphology::Swc(file) => swc(file, host_shim::load_swc_arbor)?,
-        experiment::Morphology::SwcNeuron(file) => swc(file, host_shim::load_swc_neuron)?,
-        experiment::Morphology::Cylinder { length_um, diameter_um } => {
-            let mut tree = SegmentTree::default();
-            let r = diameter_um / 2.0;
-            tree.append(
-                None,
-                Point::new(0.0, 0.0, 0.0, r),
-                Point::new(*length_um, 0.0, 0.0, r),
-                1,
-            )
-            .map_err(geometry(place.clone()))?;
-            tree
-        }
-        experiment::Morphology::Segments(segments) => {
-            let mut tree = SegmentTree::default();
-            for (i, s) in segments.iter().enumerate() {
-                let here = format!("{place}.segments[{i}]");
-                let added = match (s.prox, s.parent) {
-                    (Some(prox), parent) => tree.append(parent, point(prox), point(s.dist), s.tag),
-                    (None, Some(parent)) => tree.extend(parent, point(s.dist), s.tag),
-                    (None, None) => {
-                        return Err(PlanError::LooseSegment { place: here });
-                    }
-                };
-                added.map_err(geometry(here))?;
-            }
-            tree
-        }
-    };
-    Morphology::new(tree).map_err(geometry(place))
-}
-
 /// What planning one cell needs.
-struct Cx<'a> {
-    experiment: &'a Experiment,
-    cell: &'a experiment::Cell,
-    index: usize,
-    place: String,
-    morphology: &'a Morphology,
-    compiled: &'a Compiled,
+pub(super) struct Cx<'a> {
+    pub(super) experiment: &'a Experiment,
+    pub(super) cell: &'a experiment::Cell,
+    pub(super) index: usize,
+    pub(super) place: String,
+    pub(super) morphology: &'a Morphology,
+    pub(super) compiled: &'a Compiled,
 }
 
 impl Cx<'_> {
@@ -253,61 +195,6 @@ impl Cx<'_> {
                 name: name.into(),
                 known: self.compiled.mechanisms.iter().map(|m| m.name.clone()).collect(),
             })
-    }
-
-    fn cables(&self, region: &experiment::Region, place: &str) -> Result<Vec<Cable>, PlanError> {
-        let here = format!("{place}.region");
-        let region = self.region(region, &here, &mut Vec::new())?;
-        stretches(&region, self.morphology, here)
-    }
-
-    fn region(&self, region: &experiment::Region, place: &str, inside: &mut Vec<String>) -> Result<Region, PlanError> {
-        let expr = match region {
-            experiment::Region::Named(name) if name == "all" => return Ok(Region::All),
-            experiment::Region::Named(name) => {
-                if inside.contains(name) {
-                    return Err(PlanError::CircularRegion {
-                        place: place.into(),
-                        name: name.clone(),
-                    });
-                }
-                let Some(definition) = self.cell.regions.get(name) else {
-                    let known = self.cell.regions.keys().cloned().chain(["all".to_string()]).collect();
-                    return Err(PlanError::Unknown {
-                        place: place.into(),
-                        what: "region",
-                        name: name.clone(),
-                        known,
-                    });
-                };
-                inside.push(name.clone());
-                let result = self.region(definition, place, inside);
-                inside.pop();
-                return result;
-            }
-            experiment::Region::Expr(expr) => expr,
-        };
-        let mut all = |regions: &[experiment::Region]| -> Result<Vec<Region>, PlanError> {
-            regions.iter().map(|r| self.region(r, place, inside)).collect()
-        };
-        Ok(match expr {
-            RegionExpr::Tag(tag) => Region::Tag(*tag),
-            RegionExpr::Branch(branch) => Region::Branch(*branch),
-            RegionExpr::Cable { branch, prox, dist } => Region::Cable(Cable::new(*branch, *prox, *dist)),
-            RegionExpr::Segment(segment) => Region::Segment(*segment),
-            RegionExpr::Distance { from_um, to_um } => Region::DistanceFromRoot {
-                from_um: *from_um,
-                to_um: to_um.unwrap_or(f64::INFINITY),
-            },
-            RegionExpr::Union(regions) => Region::Join(all(regions)?),
-            RegionExpr::Intersection(regions) => Region::Intersect(all(regions)?),
-            RegionExpr::Difference(pair) => {
-                let [a, b] = pair.as_ref();
-                let b = self.region(b, place, inside)?;
-                Region::Difference(Box::new(self.region(a, place, inside)?), Box::new(b))
-            }
-            RegionExpr::Complement(region) => Region::Complement(Box::new(self.region(region, place, inside)?)),
-        })
     }
 
     fn no_overlap(
@@ -583,13 +470,6 @@ impl Cx<'_> {
         }
         Ok(detectors)
     }
-}
-
-/// Stretches of a region that have a length: closed regions that only touch share none.
-fn stretches(region: &Region, m: &Morphology, place: String) -> Result<Vec<Cable>, PlanError> {
-    let mut cables = region.evaluate(m).map_err(geometry(place))?;
-    cables.retain(|c| c.prox < c.dist);
-    Ok(cables)
 }
 
 /// Sets defaults (`cables` absent) or paints.

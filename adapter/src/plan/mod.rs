@@ -8,6 +8,8 @@ mod describe;
 mod error;
 pub mod export;
 mod probe;
+mod region;
+mod shape;
 
 use std::path::{Path, PathBuf};
 
