@@ -19,13 +19,18 @@ struct Fit {
     deviation_at_start: f64,
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of a run, shown with --nocapture")]
 fn fit(example: &str) -> Fit {
-    let plan = Plan::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(example)).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let mut host = ShimHost::new(&plan, &folder.path().join("fit-catalogue.so")).unwrap();
-    let mut setup = prepare(&plan, &mut host, None).unwrap();
-    let truth = setup.truth.clone().unwrap();
-    let termination = setup.tuner.run(&mut host, |_| ControlFlow::Continue(())).unwrap();
+    let plan =
+        Plan::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(example)).expect("a sound example");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut host = ShimHost::new(&plan, &folder.path().join("fit-catalogue.so")).expect("a host");
+    let mut setup = prepare(&plan, &mut host, None).expect("a tuning run");
+    let truth = setup.truth.clone().expect("a simulated target");
+    let termination = setup
+        .tuner
+        .run(&mut host, |_| ControlFlow::Continue(()))
+        .expect("a finished run");
     let worst = |x: &[f64]| {
         x.iter()
             .zip(&truth)
@@ -36,7 +41,7 @@ fn fit(example: &str) -> Fit {
         termination,
         iterations: setup.tuner.history().len(),
         counts: setup.tuner.counts(),
-        deviation: worst(&setup.tuner.best().unwrap().x),
+        deviation: worst(&setup.tuner.best().expect("a finite loss").x),
         deviation_at_start: worst(&setup.start),
     };
     println!(

@@ -1,8 +1,9 @@
-//! A plan as data for a simulator in another process: one [`Request`] per line of JSON goes in, one [`Reply`] comes back.
+//! A plan as data for a simulator in another process: one [`Request`] per line of JSON goes in, one [`Reply`] comes
+//! back.
 //!
 //! Neutral where simulators agree (shapes, paintings, times), Arbor's where somebody must decide: numbers of branches,
-//! positions on them, CVs and the S-expression of the CV policy. Units are in the names; numbers survive the trip to the
-//! last bit. The Python side for Arbor is `tests/hosts/arbor_run.py`.
+//! positions on them, CVs and the S-expression of the CV policy. Units are in the names; numbers survive the trip to
+//! the last bit. The Python side for Arbor is `tests/hosts/arbor_run.py`.
 
 mod protocol;
 #[cfg(test)]
@@ -193,8 +194,8 @@ impl Request {
         terms
     }
 
-    /// Arbor 0.12.2 interpolates the voltage of every cell of a group with the resistivity of the first, and fails if that
-    /// has fewer branches (`fvm_interpolate_voltage`); the others' voltages are put together from CVs.
+    /// Arbor 0.12.2 interpolates the voltage of every cell of a group with the resistivity of the first, and fails if
+    /// that has fewer branches (`fvm_interpolate_voltage`); the others' voltages are put together from CVs.
     fn leads_group(&self, cell: usize) -> bool {
         self.groups.iter().any(|members| members.first() == Some(&cell))
     }
@@ -239,8 +240,8 @@ impl Request {
     }
 }
 
-/// The experiment's sample times, ms. Where the interval is a whole number of steps, each falls into the middle of its step:
-/// at the edge itself, rounding would take some samples one step early (host-numerics.md §3.9).
+/// The experiment's sample times, ms. Where the interval is a whole number of steps, each falls into the middle of its
+/// step: at the edge itself, rounding would take some samples one step early (host-numerics.md §3.9).
 pub fn sample_times_ms(time: &crate::experiment::Simulation) -> Vec<f64> {
     let steps = time.sample_every_ms / time.dt_ms;
     let whole = (steps - steps.round()).abs() <= 1e-6 && steps >= 0.5;

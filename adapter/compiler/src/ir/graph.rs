@@ -382,7 +382,11 @@ impl Graph {
             _ => {
                 let half = self.integer_power(base, n / 2);
                 let square = self.mul(half, half);
-                if n.is_multiple_of(2) { square } else { self.mul(square, base) }
+                if n.is_multiple_of(2) {
+                    square
+                } else {
+                    self.mul(square, base)
+                }
             }
         }
     }
