@@ -1,0 +1,356 @@
+//! The commands that run simulations, as processes: what they write, what they print, how they end, and that a killed
+//! tuning run loses nothing.
+
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy sees tests only in #[test] functions, not in their helpers"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use graddiff::report::read_npz;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What a command left behind.
+struct Outcome {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Outcome {
+    fn of(mut command: Command) -> Self {
+        let output = command.output().expect("graddiff starts");
+        let text = |bytes| String::from_utf8(bytes).expect("graddiff writes UTF-8");
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e} in {}", self.stdout))
+    }
+}
+
+fn experiment(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/cli_dynamic")
+        .join(format!("{name}.json"))
+}
+
+fn graddiff(command: &str, experiment: &Path, arguments: &[&str]) -> Command {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_graddiff"));
+    process.arg(command).arg(experiment).args(arguments);
+    for name in ["RUST_LOG", "RUST_BACKTRACE", "NO_COLOR"] {
+        process.env_remove(name);
+    }
+    process
+}
+
+fn run(command: &str, experiment: &Path, arguments: &[&str]) -> Outcome {
+    Outcome::of(graddiff(command, experiment, arguments))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}
+
+fn read(folder: &Path, file: &str) -> Vec<u8> {
+    let path = folder.join(file);
+    fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// Every address in a page, whatever holds it.
+fn addresses(html: &str) -> Vec<&str> {
+    let mut out = Vec::new();
+    for mark in [
+        "src=\"",
+        "src='",
+        "href=\"",
+        "href='",
+        "url(",
+        "@import ",
+        "srcset=\"",
+        "data=\"",
+    ] {
+        out.extend(html.split(mark).skip(1).map(|rest| {
+            let end = rest.find(['"', '\'', ')', ' ', '>']).unwrap_or(rest.len());
+            &rest[..end]
+        }));
+    }
+    out
+}
+
+/// The page stands alone: it shows its pictures without a network and without its folder.
+fn assert_self_contained(html: &str) {
+    for address in addresses(html) {
+        assert!(
+            address.starts_with("data:") || address.starts_with('#'),
+            "the report needs {address}"
+        );
+    }
+    // Names of XML vocabularies look like addresses, and nobody fetches them.
+    let elsewhere = html
+        .replace("http://www.w3.org/2000/svg", "")
+        .replace("http://www.w3.org/1999/xlink", "");
+    for scheme in ["http:", "https:", "file:", "//cdn"] {
+        assert!(!elsewhere.contains(scheme), "the report mentions {scheme}");
+    }
+    assert!(html.contains("<svg"), "the report has no picture");
+}
+
+fn assert_pictures(folder: &Path, stem: &str) {
+    let svg = String::from_utf8(read(folder, &format!("{stem}.svg"))).unwrap();
+    let picture = roxmltree::Document::parse(&svg).unwrap();
+    assert_eq!(picture.root_element().tag_name().name(), "svg");
+    let decoder = png::Decoder::new(std::io::Cursor::new(read(folder, &format!("{stem}.png"))));
+    let mut reader = decoder.read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size()];
+    reader.next_frame(&mut pixels).unwrap();
+    assert!(pixels.iter().any(|p| *p != pixels[0]), "{stem}.png is blank");
+}
+
+#[test]
+fn run_writes_what_it_promises() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("new/out");
+    let outcome = run("run", &experiment("tiny"), &["--json", "-o", text(&out)]).expect(0);
+    assert_eq!(outcome.json()["spikes"], 1);
+
+    let arrays = read_npz(&out.join("traces.npz")).unwrap();
+    assert_eq!(arrays["t_ms"].shape(), [100]);
+    assert_eq!(arrays["values"].shape(), [100, 2]);
+    assert_eq!(arrays["sensitivities"].shape(), [100, 2, 2]);
+    assert_eq!(arrays["spike_times_ms"].shape(), [1]);
+    assert!(
+        arrays["values"]
+            .iter()
+            .chain(&arrays["sensitivities"])
+            .all(|v| v.is_finite())
+    );
+    assert!(arrays["sensitivities"].iter().any(|v| v.abs() > 1.0));
+
+    let manifest: Value = serde_json::from_slice(&read(&out, "manifest.json")).unwrap();
+    assert_eq!(manifest["slots"], serde_json::json!(["gnabar", "gkbar"]));
+    let listed: Vec<&str> = manifest["arrays"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| a["name"].as_str().unwrap())
+        .collect();
+    for name in arrays.keys() {
+        assert!(listed.contains(&name.as_str()), "{name} is not in the manifest");
+    }
+    assert_pictures(&out, "traces");
+    assert_pictures(&out, "sensitivities");
+    assert_self_contained(&String::from_utf8(read(&out, "report.html")).unwrap());
+    assert!(out.join("tiny-catalogue.so").exists());
+}
+
+#[test]
+fn run_is_deterministic_to_the_bit() {
+    let folder = TempDir::new().unwrap();
+    let outs = ["a", "b"].map(|name| folder.path().join(name));
+    for out in &outs {
+        run("run", &experiment("tiny"), &["-q", "-o", text(out)]).expect(0);
+    }
+    let [a, b] = outs.map(|out| read(&out, "traces.npz"));
+    assert!(a == b, "two runs of one experiment differ");
+}
+
+#[test]
+fn verify_prints_one_object() {
+    let verdict = run("verify", &experiment("tiny"), &["--json"]).expect(0).json();
+    assert_eq!(verdict["host"], "shim");
+    assert_eq!(verdict["tolerance"], 1e-6);
+    let worst = verdict["max_rel_error"].as_f64().unwrap();
+    assert!(worst > 0.0 && worst <= 1e-7, "{worst}");
+    let rows = verdict["parameters"].as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|r| r["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["gnabar", "gkbar"]);
+    let errors = rows.iter().map(|r| r["rel_error"].as_f64().unwrap());
+    assert_eq!(errors.fold(0.0, f64::max).to_bits(), worst.to_bits());
+    for row in rows {
+        assert!(row["best_step"].as_f64().unwrap() > 0.0);
+        assert_eq!(row["status"], "pass");
+    }
+}
+
+#[test]
+fn verify_fails_below_what_differences_can_tell() {
+    let verdict = run("verify", &experiment("tiny"), &["--json", "--tolerance", "1e-14"])
+        .expect(1)
+        .json();
+    assert_eq!(verdict["tolerance"], 1e-14);
+    for row in verdict["parameters"].as_array().unwrap() {
+        assert_ne!(row["status"], "pass", "no difference is certain to 1e-14: {row}");
+    }
+}
+
+/// The files in which a resumed run must not differ from one that was never interrupted.
+const RESULTS: [&str; 3] = ["result.json", "tune.npz", "traces.npz"];
+
+fn assert_same_results(a: &Path, b: &Path) {
+    for file in RESULTS {
+        assert!(read(a, file) == read(b, file), "{file} differs");
+    }
+}
+
+/// Iterations in a folder's checkpoint; 0 before the first.
+fn iterations(folder: &Path) -> usize {
+    let Ok(bytes) = fs::read(folder.join("checkpoint.json")) else {
+        return 0;
+    };
+    let checkpoint: Value = serde_json::from_slice(&bytes).expect("a checkpoint is whole at any time");
+    checkpoint["state"]["history"].as_array().expect("a history").len()
+}
+
+/// Starts a run and kills it (SIGKILL) once its checkpoint has three iterations. False if it was faster than we.
+fn kill_midway(out: &Path) -> bool {
+    let mut command = graddiff("tune", &experiment("tiny"), &["-q", "-o", text(out)]);
+    let mut child: Child = command.stdout(Stdio::null()).spawn().expect("graddiff starts");
+    while iterations(out) < 3 {
+        assert!(child.try_wait().unwrap().is_none_or(|s| s.success()), "the run failed");
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    !out.join("result.json").exists()
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_same_bits() {
+    let folder = TempDir::new().unwrap();
+    let whole = folder.path().join("whole");
+    run("tune", &experiment("tiny"), &["-q", "-o", text(&whole)]).expect(0);
+    // The results tell something: 20 iterations, and the loss fell.
+    assert_eq!(iterations(&whole), 20);
+    let loss = &read_npz(&whole.join("tune.npz")).unwrap()["loss"];
+    assert!(loss[[19]] < 0.5 * loss[[0]], "{loss}");
+
+    let killed = (0..20)
+        .map(|attempt| folder.path().join(format!("killed-{attempt}")))
+        .find(|out| kill_midway(out))
+        .expect("one of twenty runs can be caught before its end");
+    let done = iterations(&killed);
+    assert!((3..20).contains(&done), "{done} iterations");
+    let outcome = run("tune", &experiment("tiny"), &["--resume", "-o", text(&killed)]).expect(0);
+    let told = format!("resuming after iteration {done}");
+    assert!(
+        outcome.stdout.contains(&told) || outcome.stderr.contains(&told),
+        "{}{}",
+        outcome.stdout,
+        outcome.stderr
+    );
+    assert_same_results(&whole, &killed);
+    assert_pictures(&killed, "traces");
+    assert_self_contained(&String::from_utf8(read(&killed, "report.html")).unwrap());
+
+    let paused = folder.path().join("paused");
+    for done in [7, 14] {
+        run(
+            "tune",
+            &experiment("tiny"),
+            &["-q", "--resume", "--pause-after", "7", "-o", text(&paused)],
+        )
+        .expect(0);
+        assert_eq!(iterations(&paused), done);
+        assert!(!paused.join("result.json").exists(), "a paused run has no result");
+    }
+    run("tune", &experiment("tiny"), &["-q", "--resume", "-o", text(&paused)]).expect(0);
+    assert_same_results(&whole, &paused);
+}
+
+#[test]
+fn a_checkpoint_of_another_experiment_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    run(
+        "tune",
+        &experiment("tiny"),
+        &["-q", "--pause-after", "2", "-o", text(&out)],
+    )
+    .expect(0);
+    let before = read(&out, "checkpoint.json");
+    let mechanism = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mechanisms/hh/hh.mod");
+    let sound = fs::read_to_string(experiment("tiny"))
+        .unwrap()
+        .replace("../../../mechanisms/hh/hh.mod", text(&mechanism));
+    let changed = folder.path().join("changed.json");
+    fs::write(
+        &changed,
+        sound.replace("\"amplitude_na\": 0.2", "\"amplitude_na\": 0.21"),
+    )
+    .unwrap();
+    let outcome = run("tune", &changed, &["-q", "--resume", "-o", text(&out)]).expect(1);
+    assert!(outcome.stderr.contains("checkpoint"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("help: "), "{}", outcome.stderr);
+    assert!(
+        read(&out, "checkpoint.json") == before,
+        "the refused checkpoint was touched"
+    );
+
+    fs::write(out.join("checkpoint.json"), &before[..before.len() / 2]).unwrap();
+    let outcome = run("tune", &experiment("tiny"), &["-q", "--resume", "-o", text(&out)]).expect(1);
+    assert!(outcome.stderr.contains("checkpoint.json"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_the_environments_fault() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "not a folder").unwrap();
+    let out = file.join("out");
+    for command in ["run", "tune"] {
+        let outcome = run(command, &experiment("tiny"), &["-q", "-o", text(&out)]).expect(3);
+        assert!(outcome.stderr.contains(text(&file)), "{command}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("help: "), "{command}: {}", outcome.stderr);
+    }
+    assert_eq!(read(folder.path(), "file"), b"not a folder");
+}
+
+#[test]
+fn a_missing_experiment_is_the_environments_fault() {
+    for command in [
+        &["verify"][..],
+        &["run", "-o", "/dev/null/x"],
+        &["tune", "-o", "/dev/null/x"],
+    ] {
+        let outcome = run(command[0], &experiment("nowhere"), &command[1..]).expect(3);
+        assert!(outcome.stderr.contains("nowhere.json"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn an_explosion_names_time_and_place_and_leaves_earlier_results() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    run("run", &experiment("tiny"), &["-q", "-o", text(&out)]).expect(0);
+    let kept = ["traces.npz", "manifest.json", "report.html", "traces.svg"].map(|file| (file, read(&out, file)));
+    for command in [&["verify"][..], &["run", "-o", text(&out)], &["tune", "-o", text(&out)]] {
+        let outcome = run(command[0], &experiment("stiff"), &command[1..]).expect(1);
+        let said = &outcome.stderr;
+        for word in ["NaN", " ms", "help: ", "dt_ms"] {
+            assert!(said.contains(word), "{}: no `{word}` in {said}", command[0]);
+        }
+        assert!(
+            said.contains("CV 0") || said.contains("branch 0"),
+            "{}: no place in {said}",
+            command[0]
+        );
+    }
+    for (file, bytes) in kept {
+        assert!(read(&out, file) == bytes, "{file} changed");
+    }
+}

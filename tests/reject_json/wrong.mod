@@ -1,0 +1,3 @@
+NEURON { SUFFIX pas NONSPECIFIC_CURRENT i RANGE g }
+PARAMETER { g = 0.001 (S/cm2)  v (mV) }
+BREAKPOINT { i = gg*v }
