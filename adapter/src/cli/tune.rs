@@ -271,7 +271,8 @@ impl Outcome<'_> {
             ("iterations", self.tuner.history().len().to_string()),
             ("loss at the start", loss(self.tuner.history().first())),
             ("best loss", best),
-            ("simulated", simulated(counts)),
+            ("runs with sensitivities", counts.tangent.to_string()),
+            ("runs without", counts.plain.to_string()),
         ];
         folder.report.summary(&facts.each_ref().map(|(a, b)| (*a, b.as_str())));
         folder.report.table(&self.parameters());

@@ -207,6 +207,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, PlanError> {
     })
 }
 
+/// More samples than this are a slip of the pen: one probe of so many takes 80 MB.
+const MAX_SAMPLES: f64 = 1e7;
+
 /// The name becomes part of file names.
 fn check_name(name: &str) -> Result<(), PlanError> {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
@@ -230,6 +233,13 @@ fn check_times(experiment: &Experiment) -> Result<(), PlanError> {
                 rule: "positive and finite",
             });
         }
+    }
+    if s.duration_ms / s.sample_every_ms > MAX_SAMPLES {
+        return Err(PlanError::Value {
+            place: "simulation.sample_every_ms".into(),
+            value: s.sample_every_ms,
+            rule: "long enough for at most ten million samples",
+        });
     }
     if !(experiment.forgetting_per_ms.is_finite() && experiment.forgetting_per_ms >= 0.0) {
         return Err(PlanError::Value {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why there is no shared object.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,9 @@ const FLAGS: [&str; 10] = [
     "-Wno-unknown-pragmas",
 ];
 
+/// Builds so far, so that threads which build the same file do not share its parts.
+static BUILDS: AtomicU64 = AtomicU64::new(0);
+
 /// The compiler's command: `CC`, or `cc`.
 pub fn compiler_command() -> String {
     std::env::var("CC")
@@ -77,7 +81,8 @@ pub fn build(c_source: &str, output: &Path) -> Result<(), BuildError> {
         .file_name()
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let part = |suffix: &str| folder.join(format!(".{stem}.{}{suffix}", std::process::id()));
+    let (process, build) = (std::process::id(), BUILDS.fetch_add(1, Ordering::Relaxed));
+    let part = |suffix: &str| folder.join(format!(".{stem}.{process}-{build}{suffix}"));
     let (c_path, so_path) = (part(".c"), part(".so"));
     std::fs::write(&c_path, c_source).map_err(io(&c_path))?;
     let result = run(&c_path, &so_path);
