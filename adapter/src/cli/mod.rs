@@ -1,7 +1,7 @@
 //! The command line: arguments in, exit code out.
 //!
 //! A subcommand is one module with `Args` and `run(&Args, &Context) -> Result<ExitStatus, Failure>`; to add one, name it in
-//! [`Command`] and in [`Cli::run`]. The doc comment of its `Args` is its help text. Commands print through [`Context`],
+//! `Command` and in [`Cli::run`]. The doc comment of its `Args` is its help text. Commands print through [`Context`],
 //! never with `println!`: a reader that closes the pipe must not look like a bug of ours.
 
 mod build;
