@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use compiler::emit::Names;
 use compiler::emit::build::{BuildError, build};
-use host_shim::{AbiChoice, Catalogue, LoadError, Probe, ProbeKind, Schedule, SimError, Simulation, Spike};
+use host_shim::{AbiChoice, Catalogue, LoadError, Probe, Schedule, SimError, Simulation, Spike};
 
 use crate::control::{Model, Traces};
 use crate::plan::export::sample_times_ms;
@@ -115,16 +115,6 @@ impl ShimHost {
     /// The shared object in use.
     pub fn catalogue(&self) -> &Path {
         &self.catalogue
-    }
-
-    /// Samples at other times than the experiment's.
-    pub fn sample(&mut self, schedule: Schedule) {
-        self.schedule = schedule;
-    }
-
-    /// Steps of another length than the experiment's.
-    pub fn step(&mut self, dt_ms: f64) {
-        self.dt_ms = dt_ms;
     }
 
     /// Spikes of the last plain run.
@@ -267,13 +257,4 @@ fn moved(plan: &Plan, simulation: &Simulation) -> Result<Vec<Moved>, SimError> {
         }
     }
     Ok(moved)
-}
-
-/// The kind of a probe of a stored variable, for callers of [`ShimHost::record`].
-pub fn state_probe(mechanism: &str, state: &str, at: host_shim::Location) -> ProbeKind {
-    ProbeKind::State {
-        mechanism: mechanism.into(),
-        state: state.into(),
-        at,
-    }
 }

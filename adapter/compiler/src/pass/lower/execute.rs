@@ -142,12 +142,7 @@ impl<'a, 's> Executor<'a, 's> {
 
     /// Runs the statements of a block in a scope of their own.
     pub(super) fn block(&mut self, block: &Block, env: &mut Env) {
-        let scope = block.locals.iter().map(|l| (l.name.clone(), None)).collect();
-        env.scopes.push(scope);
-        for statement in &block.statements {
-            self.statement(statement, env);
-        }
-        self.leave(env);
+        self.filtered_block(block, env, |_| true);
     }
 
     /// Ends a block: CONDUCTANCE means its variable's value here, wherever in the block it stands.
