@@ -39,17 +39,8 @@ fn main() -> Outcome<()> {
         paint.parameters.extend(columns.zip(tree.row(instance)));
         cell.densities.push(paint);
     }
-    let (valence, int_mm, ext_mm, rev_mv) = (1, 0.0, 0.0, 0.0);
     for ion in [Names::voltage_ion("gna"), Names::conductance_ion("gna")] {
-        cell.ions.insert(
-            ion,
-            IonProperties {
-                valence,
-                int_mm,
-                ext_mm,
-                rev_mv,
-            },
-        );
+        cell.ions.insert(ion, IonProperties::new(1, 0.0, 0.0, 0.0));
     }
 
     // 4. Run, and read u with the weights by which a voltage probe at the same place reads V.

@@ -16,6 +16,7 @@ mod layout;
 pub mod load;
 pub mod morphology;
 mod name;
+pub mod network;
 pub mod policy;
 pub mod probe;
 pub mod region;
@@ -28,7 +29,9 @@ pub mod swc;
 pub mod tree_table;
 
 pub use catalogue::{AbiChoice, CatalogueInfo, FieldInfo, IonDependency, MechanismInfo, MechanismKind, Seed};
-pub use cell::{CellDescription, DensityPaint, IonProperties, default_ions};
+pub use cell::{
+    CellDescription, DensityPaint, IonProperties, JunctionPlacement, ReversalMethod, SynapsePlacement, default_ions,
+};
 pub use detector::{Detector, Spike};
 pub use discretise::{CableProperties, Discretisation, PropertyMap, discretise};
 pub use epoch::{Schedule, Steps};
@@ -36,6 +39,7 @@ pub use error::{GeometryError, SwcError};
 pub use load::{Catalogue, LoadError};
 pub use mech_abi::AbiLevel;
 pub use morphology::{Cable, Location, Morphology, Point, Segment, SegmentTree};
+pub use network::{Connection, EventTimes, GapJunction, Generator, Network, Target};
 pub use policy::CvPolicy;
 pub use probe::{Probe, ProbeKind};
 pub use region::Region;

@@ -87,15 +87,10 @@ pub(crate) fn cylinder(length_um: f64, radius_um: f64) -> Morphology {
 /// Declares what the carrier needs: its ions, and its parameters on each CV with area. Channels, cuts and properties
 /// must be there already.
 pub(crate) fn add_carrier(cell: &mut CellDescription, slots: &[String]) {
-    let ion = IonProperties {
-        valence: 1,
-        int_mm: 0.0,
-        ext_mm: 0.0,
-        rev_mv: 0.0,
-    };
+    let ion = IonProperties::new(1, 0.0, 0.0, 0.0);
     for slot in slots {
-        cell.ions.insert(format!("gd_u__{slot}"), ion);
-        cell.ions.insert(format!("gd_g__{slot}"), ion);
+        cell.ions.insert(format!("gd_u__{slot}"), ion.clone());
+        cell.ions.insert(format!("gd_g__{slot}"), ion.clone());
     }
     let cvs = discretise(&cell.morphology, &cell.policy, &cell.properties).expect("the cell can be cut");
     let table = TreeTable::new(&cvs).expect("the cell has area");

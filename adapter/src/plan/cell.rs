@@ -399,22 +399,23 @@ impl Cx<'_> {
     fn ions(&self) -> Result<BTreeMap<String, IonProperties>, PlanError> {
         let mut ions = default_ions();
         for (name, given) in &self.cell.ions {
-            let old = ions.get(name).copied();
+            let old = ions.get(name).cloned();
             let missing = |field: &'static str| PlanError::IncompleteIon {
                 place: format!("{}.ions.{name}", self.place),
                 field,
             };
             let number =
                 |value: Option<f64>, old: Option<f64>, field: &'static str| value.or(old).ok_or_else(|| missing(field));
-            let ion = IonProperties {
-                valence: given
+            let of = |field: fn(&IonProperties) -> f64| old.as_ref().map(field);
+            let ion = IonProperties::new(
+                given
                     .valence
-                    .or(old.map(|o| o.valence))
+                    .or(old.as_ref().map(|o| o.valence))
                     .ok_or_else(|| missing("valence"))?,
-                int_mm: number(given.internal_mm, old.map(|o| o.int_mm), "internal_mm")?,
-                ext_mm: number(given.external_mm, old.map(|o| o.ext_mm), "external_mm")?,
-                rev_mv: number(given.reversal_mv, old.map(|o| o.rev_mv), "reversal_mv")?,
-            };
+                number(given.internal_mm, of(|o| o.int_mm), "internal_mm")?,
+                number(given.external_mm, of(|o| o.ext_mm), "external_mm")?,
+                number(given.reversal_mv, of(|o| o.rev_mv), "reversal_mv")?,
+            );
             ions.insert(name.clone(), ion);
         }
         Ok(ions)

@@ -68,15 +68,12 @@ fn carry(plan: &Plan, cell: &PlannedCell, description: &mut CellDescription) {
             description.densities.push(paint);
         }
     }
-    let nothing = IonProperties {
-        valence: 1,
-        int_mm: 0.0,
-        ext_mm: 0.0,
-        rev_mv: 0.0,
-    };
+    let nothing = IonProperties::new(1, 0.0, 0.0, 0.0);
     for slot in &plan.slots {
-        description.ions.insert(Names::voltage_ion(&slot.name), nothing);
-        description.ions.insert(Names::conductance_ion(&slot.name), nothing);
+        description.ions.insert(Names::voltage_ion(&slot.name), nothing.clone());
+        description
+            .ions
+            .insert(Names::conductance_ion(&slot.name), nothing.clone());
     }
     let forgetting = plan.experiment.forgetting_per_ms;
     if forgetting > 0.0 {

@@ -38,6 +38,49 @@ pub struct Ast {
     pub procedures: Vec<Callable>,
     /// `FUNCTION` blocks.
     pub functions: Vec<Callable>,
+    /// `KINETIC` blocks.
+    pub kinetics: Vec<Callable>,
+    /// `LINEAR` blocks.
+    pub linears: Vec<Callable>,
+    /// `NONLINEAR` blocks.
+    pub nonlinears: Vec<Callable>,
+    /// `NET_RECEIVE`, if any.
+    pub net_receive: Option<NetReceive>,
+    /// `POST_EVENT(t)`, if any.
+    pub post_event: Option<Callable>,
+    /// `WHITE_NOISE` names in order.
+    pub white_noise: Vec<Ident>,
+    /// `LOCAL` at file level: variables that keep their value between blocks and steps.
+    pub file_locals: Vec<VariableDecl>,
+}
+
+/// `NET_RECEIVE (w, a, b) { INITIAL { … } … }`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetReceive {
+    /// The weight, then further values of the connection (units skipped).
+    pub params: Vec<Ident>,
+    /// The block inside that sets the further values.
+    pub initial: Option<Block>,
+    /// The statements besides.
+    pub body: Block,
+    /// Span from keyword to closing brace.
+    pub span: Span,
+}
+
+/// What a mechanism is, by the line that names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Process {
+    /// `SUFFIX`: per membrane area.
+    #[default]
+    Density,
+    /// `POINT_PROCESS`: at a place.
+    Point,
+    /// `ARTIFICIAL_CELL`: only events.
+    ArtificialCell,
+    /// `JUNCTION_PROCESS`: between two places.
+    Junction,
+    /// `VOLTAGE_PROCESS`: sets the voltage.
+    Voltage,
 }
 
 /// `NEURON { … }`.
@@ -45,12 +88,16 @@ pub struct Ast {
 pub struct NeuronBlock {
     /// Span of the block (empty if absent).
     pub span: Span,
-    /// `SUFFIX name`.
+    /// Which of SUFFIX, POINT_PROCESS … names it.
+    pub process: Process,
+    /// The name.
     pub suffix: Option<Ident>,
     /// `USEION` lines.
     pub ions: Vec<UseIon>,
     /// `NONSPECIFIC_CURRENT` names.
     pub nonspecific: Vec<Ident>,
+    /// `ELECTRODE_CURRENT` names: positive into the cell.
+    pub electrode: Vec<Ident>,
     /// `RANGE` names.
     pub range: Vec<Ident>,
     /// `GLOBAL` names.
@@ -68,8 +115,10 @@ pub struct UseIon {
     pub read: Vec<Ident>,
     /// WRITE variables.
     pub write: Vec<Ident>,
-    /// VALENCE, if given.
+    /// VALENCE, if given as a number.
     pub valence: Option<i32>,
+    /// VALENCE, if given as a name: that name then is the ion's charge number.
+    pub valence_name: Option<Ident>,
 }
 
 /// One line of UNITS.
@@ -105,10 +154,30 @@ pub struct ParameterDecl {
 pub struct VariableDecl {
     /// Its name.
     pub name: Ident,
+    /// Length of an array (`ca[10]`); none for a scalar.
+    pub len: Option<usize>,
     /// Unit text, parentheses stripped; empty if none.
     pub unit: String,
     /// Span of the whole entry.
     pub span: Span,
+}
+
+/// What is assigned: a variable or an element of an array.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// The name.
+    pub name: Ident,
+    /// The index, if any.
+    pub index: Option<Expr>,
+}
+
+/// One side's entry of a reaction: `2 ca[i]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Species {
+    /// How many of it; 1 if not written.
+    pub count: f64,
+    /// Which.
+    pub place: Place,
 }
 
 /// DERIVATIVE, PROCEDURE or FUNCTION.
@@ -150,14 +219,14 @@ pub enum StatementKind {
     /// `x = e`
     Assign {
         /// Left-hand side.
-        target: Ident,
+        target: Place,
         /// Right-hand side.
         value: Expr,
     },
     /// `x' = e`
     Derivative {
         /// The state.
-        state: Ident,
+        state: Place,
         /// Right-hand side.
         value: Expr,
     },
@@ -200,6 +269,67 @@ pub enum StatementKind {
     },
     /// A nested `{ … }`.
     Block(Block),
+    /// `FROM i = a TO b BY c { … }`, both ends included.
+    For {
+        /// The loop variable; visible in the body only.
+        variable: Ident,
+        /// First value.
+        from: Expr,
+        /// Last value.
+        to: Expr,
+        /// Step; 1 if absent.
+        by: Option<Expr>,
+        /// What is repeated.
+        body: Block,
+    },
+    /// `WHILE (c) { … }`
+    While {
+        /// Tested before each turn.
+        condition: Expr,
+        /// What is repeated.
+        body: Block,
+    },
+    /// `~ a + 2 b <-> c (f, r)`; `->` has no backward rate.
+    Reaction {
+        /// What goes in.
+        left: Vec<Species>,
+        /// What comes out.
+        right: Vec<Species>,
+        /// Rate to the right.
+        forward: Expr,
+        /// Rate to the left.
+        backward: Option<Expr>,
+    },
+    /// `~ a << (rate)`: a flux into one species.
+    Influx {
+        /// The species.
+        species: Species,
+        /// Its rate of change times its compartment's volume.
+        rate: Expr,
+    },
+    /// `~ e = f` of LINEAR and NONLINEAR.
+    Equation {
+        /// Left-hand side.
+        left: Expr,
+        /// Right-hand side.
+        right: Expr,
+    },
+    /// `CONSERVE a + 2 b = e`
+    Conserve {
+        /// The conserved sum: a linear expression in the states.
+        sum: Expr,
+        /// Its value.
+        total: Expr,
+    },
+    /// `COMPARTMENT i, e { a b }`
+    Compartment {
+        /// The index of array species, if any.
+        index: Option<Ident>,
+        /// The volume, which may depend on the index.
+        volume: Expr,
+        /// Names of the species (whole arrays).
+        species: Vec<Ident>,
+    },
 }
 
 /// An expression and where it stands.
@@ -218,6 +348,8 @@ pub enum ExprKind {
     Number(f64),
     /// A variable.
     Name(String),
+    /// `a[i]`
+    Element(Ident, Box<Expr>),
     /// `-e`, `!e`
     Unary(UnaryOp, Box<Expr>),
     /// `a op b`

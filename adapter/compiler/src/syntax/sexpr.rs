@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::ast::{
-    Ast, BinaryOp, Block, Callable, Expr, ExprKind, Ident, ParameterDecl, Statement, StatementKind, UnaryOp,
-    VariableDecl,
+    Ast, BinaryOp, Block, Callable, Expr, ExprKind, Ident, ParameterDecl, Place, Species, Statement, StatementKind,
+    UnaryOp, VariableDecl,
 };
 
 /// The operator as NMODL writes it.
@@ -31,6 +31,7 @@ pub fn expr(e: &Expr) -> String {
     match &e.kind {
         ExprKind::Number(value) => format!("{value:?}"),
         ExprKind::Name(name) => name.clone(),
+        ExprKind::Element(name, index) => format!("{}[{}]", name.name, expr(index)),
         ExprKind::Unary(UnaryOp::Neg, a) => format!("(neg {})", expr(a)),
         ExprKind::Unary(UnaryOp::Not, a) => format!("(! {})", expr(a)),
         ExprKind::Binary(op, a, b) => format!("({} {} {})", binary_symbol(*op), expr(a), expr(b)),
@@ -126,8 +127,8 @@ fn block(b: &Block, out: &mut Printer) {
 
 fn statement(s: &Statement, out: &mut Printer) {
     match &s.kind {
-        StatementKind::Assign { target, value } => out.line(&format!("(= {} {})", target.name, expr(value))),
-        StatementKind::Derivative { state, value } => out.line(&format!("(' {} {})", state.name, expr(value))),
+        StatementKind::Assign { target, value } => out.line(&format!("(= {} {})", place(target), expr(value))),
+        StatementKind::Derivative { state, value } => out.line(&format!("(' {} {})", place(state), expr(value))),
         StatementKind::Call { callee, args } => out.line(&list("call", &callee.name, args.iter().map(expr))),
         StatementKind::Solve {
             block,
@@ -168,6 +169,65 @@ fn statement(s: &Statement, out: &mut Printer) {
             }
             out.close();
         }
+        StatementKind::For {
+            variable,
+            from,
+            to,
+            by,
+            body,
+        } => {
+            let by = by.as_ref().map_or(String::new(), |b| format!(" by {}", expr(b)));
+            out.open(&format!("for {} {} {}{by}", variable.name, expr(from), expr(to)));
+            block(body, out);
+            out.close();
+        }
+        StatementKind::While { condition, body } => {
+            out.open(&format!("while {}", expr(condition)));
+            block(body, out);
+            out.close();
+        }
+        StatementKind::Reaction {
+            left,
+            right,
+            forward,
+            backward,
+        } => {
+            let side = |s: &[Species]| list("side", "", s.iter().map(species));
+            let backward = backward.as_ref().map_or(String::new(), |b| format!(" {}", expr(b)));
+            out.line(&format!(
+                "(reaction {} {} {}{backward})",
+                side(left),
+                side(right),
+                expr(forward)
+            ));
+        }
+        StatementKind::Influx { species: s, rate } => out.line(&format!("(influx {} {})", species(s), expr(rate))),
+        StatementKind::Equation { left, right } => out.line(&format!("(equation {} {})", expr(left), expr(right))),
+        StatementKind::Conserve { sum, total } => out.line(&format!("(conserve {} {})", expr(sum), expr(total))),
+        StatementKind::Compartment { index, volume, species } => {
+            let index = index.as_ref().map_or(String::new(), |i| format!(" {}", i.name));
+            out.line(&format!(
+                "(compartment{index} {} {})",
+                expr(volume),
+                list("of", "", names(species))
+            ));
+        }
+    }
+}
+
+/// `a` or `a[i]`
+fn place(p: &Place) -> String {
+    match &p.index {
+        Some(index) => format!("{}[{}]", p.name.name, expr(index)),
+        None => p.name.name.clone(),
+    }
+}
+
+fn species(s: &Species) -> String {
+    if s.count.to_bits() == 1f64.to_bits() {
+        place(&s.place)
+    } else {
+        format!("({:?} {})", s.count, place(&s.place))
     }
 }
 

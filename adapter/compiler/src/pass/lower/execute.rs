@@ -10,7 +10,7 @@ use super::Integrator;
 use super::symbols::{Symbol, Symbols};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ir::graph::{Binary, ExprId, Graph, Leaf, Unary};
-use crate::syntax::ast::{BinaryOp, Block, Callable, Expr, ExprKind, Ident, Statement, StatementKind, UnaryOp};
+use crate::syntax::ast::{BinaryOp, Block, Callable, Expr, ExprKind, Ident, Place, Statement, StatementKind, UnaryOp};
 
 /// Statements a kernel may execute, inlined calls counted: nested calls could otherwise grow without bound.
 const STATEMENT_BUDGET: usize = 100_000;
@@ -172,6 +172,7 @@ impl<'a, 's> Executor<'a, 's> {
             StatementKind::Assign { target, value } => self.assign(target, value, env),
             StatementKind::Derivative { state, value } => {
                 let rate = self.expr(value, env);
+                let state = &state.name;
                 match self.symbols.by_name.get(&state.name) {
                     Some(&Symbol::Variable(i)) if self.symbols.variables[i].is_state => {
                         env.rates.insert(i, (rate, statement.span));
@@ -249,10 +250,20 @@ impl<'a, 's> Executor<'a, 's> {
                 }
             }
             StatementKind::Block(inner) => self.block(inner, env),
+            StatementKind::For { .. }
+            | StatementKind::While { .. }
+            | StatementKind::Reaction { .. }
+            | StatementKind::Influx { .. }
+            | StatementKind::Equation { .. }
+            | StatementKind::Conserve { .. }
+            | StatementKind::Compartment { .. } => {
+                self.error(Code::Unsupported, statement.span, "this statement is not supported yet");
+            }
         }
     }
 
-    fn assign(&mut self, target: &Ident, value: &Expr, env: &mut Env) {
+    fn assign(&mut self, target: &Place, value: &Expr, env: &mut Env) {
+        let target = &target.name;
         let new = self.expr(value, env);
         if let Some(slot) = env.scopes.iter_mut().rev().find_map(|s| s.get_mut(&target.name)) {
             *slot = Some(new);
@@ -471,6 +482,10 @@ impl<'a, 's> Executor<'a, 's> {
         match &expr.kind {
             ExprKind::Number(value) => self.graph.constant(*value),
             ExprKind::Name(name) => self.name(name, expr.span, env),
+            ExprKind::Element(name, _) => {
+                self.error(Code::Unsupported, name.span, "arrays are not supported yet");
+                self.graph.zero()
+            }
             ExprKind::Unary(UnaryOp::Neg, a) => {
                 let a = self.number(a, env);
                 self.graph.neg(a)

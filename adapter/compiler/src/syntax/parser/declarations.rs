@@ -92,6 +92,7 @@ impl Parser<'_> {
         self.end_of_entry("a unit or the next variable")?;
         Ok(VariableDecl {
             name,
+            len: None,
             unit,
             span: self.since(start),
         })

@@ -85,6 +85,7 @@ impl Parser<'_> {
                     read,
                     write,
                     valence,
+                    valence_name: None,
                 });
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Parsed, Parser};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::syntax::ast::{Block, Ident, Statement, StatementKind};
+use crate::syntax::ast::{Block, Ident, Place, Statement, StatementKind};
 use crate::syntax::keywords;
 use crate::syntax::lexer::Kind;
 
@@ -148,9 +148,21 @@ impl<'s> Parser<'s> {
         let value = self.expression()?;
         self.end_of_statement()?;
         Ok(if derivative {
-            StatementKind::Derivative { state: target, value }
+            StatementKind::Derivative {
+                state: Place {
+                    name: target,
+                    index: None,
+                },
+                value,
+            }
         } else {
-            StatementKind::Assign { target, value }
+            StatementKind::Assign {
+                target: Place {
+                    name: target,
+                    index: None,
+                },
+                value,
+            }
         })
     }
 
