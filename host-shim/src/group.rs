@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use mech_abi::EventData;
+
 use crate::Catalogue;
 use crate::cable::CableSolver;
 use crate::cell::CellDescription;
+use crate::deliver::TargetInstance;
 use crate::detector::Watcher;
 use crate::discretise::Discretisation;
 use crate::layout::{CellIon, CellLayout, CellMechanism, lay_out};
@@ -26,6 +29,8 @@ pub(crate) struct Group {
     pub(crate) stimuli: Vec<Stimulus>,
     pub(crate) watchers: Vec<Watcher>,
     pub(crate) v_init_mv: Vec<f64>,
+    /// Scratch space: the events of one mechanism in one step.
+    pub(crate) arrived: Vec<EventData>,
 }
 
 /// One cell of a group.
@@ -38,6 +43,8 @@ pub(crate) struct GroupCell {
     pub(crate) instances: Vec<Range<usize>>,
     /// Painted and full names to mechanisms of the group.
     pub(crate) names: BTreeMap<String, usize>,
+    /// Where events go, by target number.
+    pub(crate) targets: Vec<TargetInstance>,
     pub(crate) discretisation: Discretisation,
 }
 
@@ -110,6 +117,7 @@ impl Group {
                 cvs,
                 instances,
                 names,
+                targets: Vec::new(),
                 discretisation,
             }
         });
@@ -122,6 +130,7 @@ impl Group {
             stimuli,
             watchers,
             v_init_mv,
+            arrived: Vec::new(),
         };
         group.reset();
         Ok(group)

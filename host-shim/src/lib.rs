@@ -7,6 +7,7 @@
 mod cable;
 pub mod catalogue;
 pub mod cell;
+mod deliver;
 pub mod detector;
 pub mod discretise;
 pub mod epoch;

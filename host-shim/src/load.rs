@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libloading::Library;
-use mech_abi::{AbiLevel, IonState, IonState06, Method, Ppack};
+use mech_abi::{AbiLevel, EventData, EventStream, EventsMethod, IonState, IonState06, Method, Ppack};
 
 use crate::catalogue::{AbiChoice, CatalogueInfo, MechanismInfo};
 use crate::storage::{MechanismStorage, SharedStorage};
@@ -51,13 +51,15 @@ struct Kernel {
     hooks: Hooks,
 }
 
-/// The hooks of density mechanisms; all six were checked for null.
+/// The hooks, all checked for null.
 #[derive(Debug, Clone, Copy)]
 struct Hooks {
     init: Method,
     compute_currents: Method,
+    apply_events: EventsMethod,
     advance_state: Method,
     write_ions: Method,
+    post_event: Method,
 }
 
 /// Names the hook to run.
@@ -71,6 +73,8 @@ pub(crate) enum Hook {
     AdvanceState,
     /// Contribution to concentrations.
     WriteIons,
+    /// POST_EVENT.
+    PostEvent,
 }
 
 impl Catalogue {
@@ -203,12 +207,31 @@ pub(crate) fn run(hook: Hook, set: &mut MechanismStorage, shared: &mut SharedSto
         Hook::ComputeCurrents => hooks.compute_currents,
         Hook::AdvanceState => hooks.advance_state,
         Hook::WriteIons => hooks.write_ions,
+        Hook::PostEvent => hooks.post_event,
     };
     let mut pack = set.ppack(shared, dt_ms);
     // SAFETY: `set` was built for this very mechanism's tables, so every pointer table has the announced length, every
     // array the width rounded up to what the kernel asks for, and every index stays inside the shared arrays, all of
     // which are borrowed exclusively here. The handle in `set` keeps the code mapped.
     unsafe { method(&raw mut pack) }
+}
+
+/// Runs NET_RECEIVE for each of `events`, in their order.
+///
+/// An event for an instance that `set` does not have would write out of bounds, so it is a bug that stops the program.
+pub(crate) fn run_events(events: &[EventData], set: &mut MechanismStorage, shared: &mut SharedStorage, dt_ms: f64) {
+    let exist = events.iter().all(|e| (e.mech_index as usize) < set.width());
+    assert!(exist, "an event is addressed to an instance that does not exist");
+    let handle = set.mechanism();
+    let method = handle.catalogue.mechanisms[handle.index].hooks.apply_events;
+    let mut pack = set.ppack(shared, dt_ms);
+    let range = events.as_ptr_range();
+    let mut stream = EventStream {
+        begin: range.start,
+        end: range.end,
+    };
+    // SAFETY: the pack is as in `run`; the stream spans a borrowed slice, and each event names one of the instances.
+    unsafe { method(&raw mut pack, &raw mut stream) }
 }
 
 /// Scratch space for the pointer tables of one [`Ppack`]. Rewritten before every call, read only by the hook.
@@ -348,7 +371,7 @@ unsafe fn read_mechanism(
     }
     // SAFETY: not null; any bits are valid for the struct's fields.
     let kernels = unsafe { kernels.read_unaligned() };
-    let [init, compute_currents, advance_state, write_ions] = check::hooks(path, &name, &kernels)?;
+    let hooks = check::hooks(path, &name, &kernels)?;
     let info = check::mechanism(
         path,
         RawMechanism {
@@ -363,15 +386,7 @@ unsafe fn read_mechanism(
             kernels,
         },
     )?;
-    Ok(Kernel {
-        info,
-        hooks: Hooks {
-            init,
-            compute_currents,
-            advance_state,
-            write_ions,
-        },
-    })
+    Ok(Kernel { info, hooks })
 }
 
 /// A [`Ppack`] is only ever built by [`MechanismStorage::ppack`]; named here so that the two stay next to each other.

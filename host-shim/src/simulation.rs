@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::Catalogue;
 use crate::cell::CellDescription;
+use crate::deliver::StepEvents;
 use crate::detector::Spike;
 use crate::discretise::Discretisation;
 use crate::epoch::{Schedule, Steps};
@@ -179,11 +180,12 @@ impl Simulation {
         let due = schedule.steps(&steps);
         let mut due = due.iter().peekable();
         let mut values = vec![0.0; taps.len()];
+        let events = StepEvents::default();
         let mut samples = 0;
         for step in 0..steps.len() {
             let (t0_ms, t1_ms) = steps.edges(step);
             for group in &mut self.groups {
-                group.currents(t0_ms, t1_ms - t0_ms);
+                group.currents(t0_ms, t1_ms - t0_ms, &events);
             }
             while due.next_if(|&&at| at == step).is_some() {
                 for (value, tap) in values.iter_mut().zip(&taps) {

@@ -1,11 +1,12 @@
 //! Initialisation and one time step of a group, in the order that Arbor runs them (host-numerics.md §3.2, §3.3).
 //!
 //! The step is split at the point where samples are taken: [`Group::currents`] before, [`Group::advance`] after. Events
-//! and junctions will enter `currents`, diffusion, noise and post-events `advance`.
+//! and junctions enter `currents`, diffusion, noise and post-events `advance`.
 
+use crate::deliver::StepEvents;
 use crate::detector::Spike;
 use crate::group::Group;
-use crate::load::{Hook, run};
+use crate::load::{Hook, run, run_events};
 use crate::sim_error::SimError;
 
 impl Group {
@@ -33,9 +34,18 @@ impl Group {
     }
 
     /// Currents and conductances at the start of the step, from the state there.
-    pub(crate) fn currents(&mut self, t_ms: f64, dt_ms: f64) {
+    ///
+    /// A mechanism receives its events right before it computes its currents: one that comes before it in the order of
+    /// names has computed its own without them.
+    pub(crate) fn currents(&mut self, t_ms: f64, dt_ms: f64, events: &StepEvents) {
         self.shared.zero_currents();
-        self.run_all(Hook::ComputeCurrents, dt_ms);
+        for (k, mechanism) in self.mechanisms.iter_mut().enumerate() {
+            events.sorted_into(k, &mut self.arrived);
+            if !self.arrived.is_empty() {
+                run_events(&self.arrived, mechanism, &mut self.shared, dt_ms);
+            }
+            run(Hook::ComputeCurrents, mechanism, &mut self.shared, dt_ms);
+        }
         for stimulus in &mut self.stimuli {
             stimulus.add(t_ms, &mut self.shared.current);
         }

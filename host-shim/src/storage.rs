@@ -286,6 +286,11 @@ impl MechanismStorage {
         self.mechanism.info()
     }
 
+    /// Number of instances.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
     /// CV of each instance.
     pub(crate) fn cvs(&self) -> &[i32] {
         &self.indices[..self.width]

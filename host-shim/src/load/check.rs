@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use mech_abi::{AbiLevel, Interface, MechanismType, Method};
+use mech_abi::{AbiLevel, Interface, MechanismType};
 
+use super::Hooks;
 use super::error::{LoadError, NameProblem};
 use crate::catalogue::{
     AbiChoice, CatalogueInfo, FieldInfo, IonDependency, MechanismInfo, MechanismKind, RandomVariable, Seed,
@@ -240,20 +241,21 @@ pub(super) fn tables(path: &Path, name: &str, raw: &MechanismType) -> Result<(),
     Ok(())
 }
 
-/// All six hooks are there; those that density mechanisms need are returned.
-pub(super) fn hooks(path: &Path, name: &str, kernels: &Interface) -> Result<[Method; 4], LoadError> {
+/// All six hooks are there.
+pub(super) fn hooks(path: &Path, name: &str, kernels: &Interface) -> Result<Hooks, LoadError> {
     let null = |hook| LoadError::NullHook {
         path: path.into(),
         mechanism: name.to_owned(),
         hook,
     };
-    let init = kernels.init.ok_or_else(|| null("init_mechanism"))?;
-    let compute_currents = kernels.compute_currents.ok_or_else(|| null("compute_currents"))?;
-    kernels.apply_events.ok_or_else(|| null("apply_events"))?;
-    let advance_state = kernels.advance_state.ok_or_else(|| null("advance_state"))?;
-    let write_ions = kernels.write_ions.ok_or_else(|| null("write_ions"))?;
-    kernels.post_event.ok_or_else(|| null("post_event"))?;
-    Ok([init, compute_currents, advance_state, write_ions])
+    Ok(Hooks {
+        init: kernels.init.ok_or_else(|| null("init_mechanism"))?,
+        compute_currents: kernels.compute_currents.ok_or_else(|| null("compute_currents"))?,
+        apply_events: kernels.apply_events.ok_or_else(|| null("apply_events"))?,
+        advance_state: kernels.advance_state.ok_or_else(|| null("advance_state"))?,
+        write_ions: kernels.write_ions.ok_or_else(|| null("write_ions"))?,
+        post_event: kernels.post_event.ok_or_else(|| null("post_event"))?,
+    })
 }
 
 /// A row of a field table.
