@@ -31,6 +31,11 @@ impl Steps {
         }
     }
 
+    /// Start and end of the epoch, ms.
+    pub(crate) fn span_ms(&self) -> (f64, f64) {
+        (self.t0_ms, self.t1_ms)
+    }
+
     /// Number of steps.
     pub fn len(&self) -> usize {
         self.n
@@ -99,55 +104,72 @@ impl Schedule {
     /// # Errors
     /// [`SimError::Schedule`] for a spacing that is not positive, times that are not finite, negative or unsorted.
     pub(crate) fn check(&self) -> Result<(), SimError> {
-        let bad = |what| Err(SimError::Schedule { what });
+        self.defect().map_or(Ok(()), |what| Err(SimError::Schedule { what }))
+    }
+
+    /// What is wrong, if anything.
+    pub(crate) fn defect(&self) -> Option<&'static str> {
         match self {
-            Self::EveryStep => Ok(()),
+            Self::EveryStep => None,
             Self::Regular {
                 start_ms,
                 step_ms,
                 stop_ms,
             } => {
                 if !(step_ms.is_finite() && *step_ms > 0.0) {
-                    bad("the spacing must be positive and finite")
+                    Some("the spacing must be positive and finite")
                 } else if !(start_ms.is_finite() && *start_ms >= 0.0) {
-                    bad("the start must be finite and not negative")
+                    Some("the start must be finite and not negative")
                 } else if stop_ms.is_nan() || stop_ms < start_ms {
-                    bad("the stop must not precede the start")
+                    Some("the stop must not precede the start")
                 } else {
-                    Ok(())
+                    None
                 }
             }
             Self::Explicit(times) => {
                 if !times.iter().all(|t| t.is_finite() && *t >= 0.0) {
-                    bad("times must be finite and not negative")
+                    Some("times must be finite and not negative")
                 } else if !times.is_sorted() {
-                    bad("times must ascend")
+                    Some("times must ascend")
                 } else {
-                    Ok(())
+                    None
                 }
             }
         }
     }
 
-    /// The step of each sample in the epoch, ascending; a step occurs once per time that falls into it.
-    pub(crate) fn steps(&self, epoch: &Steps) -> Vec<usize> {
+    /// The step of each sample in the epoch, ascending, into `due`; a step occurs once per time that falls into it.
+    pub(crate) fn steps(&self, epoch: &Steps, due: &mut Vec<usize>) {
+        due.clear();
+        if matches!(self, Self::EveryStep) {
+            due.extend(0..epoch.len());
+        } else {
+            self.within(epoch.t0_ms, epoch.t1_ms, |t| due.extend(epoch.find(t)));
+        }
+    }
+
+    /// Calls `at` with the times in `[t0_ms, t1_ms)`, ascending; none for [`Schedule::EveryStep`], which has no times of
+    /// its own.
+    pub(crate) fn within(&self, t0_ms: f64, t1_ms: f64, at: impl FnMut(f64)) {
         match self {
-            Self::EveryStep => (0..epoch.len()).collect(),
+            Self::EveryStep => (),
             Self::Regular {
                 start_ms,
                 step_ms,
                 stop_ms,
             } => {
-                let (from, to) = (epoch.t0_ms.max(*start_ms), epoch.t1_ms.min(*stop_ms));
+                let (from, to) = (t0_ms.max(*start_ms), t1_ms.min(*stop_ms));
                 // As Arbor: multiply by the reciprocal, then correct upwards; multiples are k·step, never sums.
                 let mut k = whole(from * (1.0 / step_ms));
                 while (k as f64) * step_ms < from {
                     k += 1;
                 }
-                let times = (k..).map(|k| k as f64 * step_ms).take_while(|t| *t < to);
-                times.filter_map(|t| epoch.find(t)).collect()
+                (k..).map(|k| k as f64 * step_ms).take_while(|t| *t < to).for_each(at);
             }
-            Self::Explicit(times) => times.iter().filter_map(|&t| epoch.find(t)).collect(),
+            Self::Explicit(times) => {
+                let from = times.partition_point(|t| *t < t0_ms);
+                times[from..].iter().copied().take_while(|t| *t < t1_ms).for_each(at);
+            }
         }
     }
 }
@@ -169,6 +191,13 @@ mod tests {
     fn edges(t0: f64, t1: f64, dt: f64) -> Vec<(f64, f64)> {
         let steps = Steps::new(t0, t1, dt);
         (0..steps.len()).map(|i| steps.edges(i)).collect()
+    }
+
+    /// Starts of the steps sampled.
+    fn sampled(schedule: &Schedule, steps: &Steps) -> Vec<f64> {
+        let mut due = vec![usize::MAX];
+        schedule.steps(steps, &mut due);
+        due.iter().map(|&i| steps.edges(i).0).collect()
     }
 
     #[test]
@@ -204,21 +233,14 @@ mod tests {
             step_ms: 1.0,
             stop_ms: 3.0,
         };
-        let times: Vec<f64> = schedule.steps(&steps).iter().map(|&i| steps.edges(i).0).collect();
-        assert_eq!(times, [1.0, 2.0]);
+        assert_eq!(sampled(&schedule, &steps), [1.0, 2.0]);
     }
 
     /// The two cases that host-numerics.md §3.9 measured in Arbor.
     #[test]
     fn a_time_on_an_edge_may_fall_one_step_early() {
         let steps = Steps::new(0.0, 1.0, 0.025);
-        let at = |t| {
-            Schedule::Explicit(vec![t])
-                .steps(&steps)
-                .iter()
-                .map(|&i| steps.edges(i).0)
-                .collect::<Vec<_>>()
-        };
+        let at = |t| sampled(&Schedule::Explicit(vec![t]), &steps);
         assert!((at(0.03)[0] - 0.025).abs() < 1e-15);
         assert!((at(0.3)[0] - 0.275).abs() < 1e-15);
         assert!(at(1.0).is_empty());

@@ -2,7 +2,8 @@
 //!
 //! Geometry, from shape to numbers: [`swc`] → [`morphology`] → [`region`], [`policy`] → [`mod@discretise`] → [`tree_table`].
 //!
-//! Time: [`load`] a catalogue, describe [`cell`]s, run a [`simulation`], record [`probe`]s.
+//! Time: [`load`] a catalogue, describe [`cell`]s and the [`network`] that joins them, run a [`simulation`], record
+//! [`probe`]s.
 
 mod cable;
 pub mod catalogue;
@@ -12,6 +13,8 @@ pub mod detector;
 pub mod discretise;
 pub mod epoch;
 pub mod error;
+mod event;
+mod generator;
 mod group;
 mod layout;
 pub mod load;
@@ -27,7 +30,9 @@ mod step;
 pub mod stimulus;
 mod storage;
 pub mod swc;
+mod threefry2;
 pub mod tree_table;
+mod wiring;
 
 pub use catalogue::{AbiChoice, CatalogueInfo, FieldInfo, IonDependency, MechanismInfo, MechanismKind, Seed};
 pub use cell::{
@@ -44,7 +49,7 @@ pub use network::{Connection, EventTimes, GapJunction, Generator, Network, Targe
 pub use policy::CvPolicy;
 pub use probe::{Probe, ProbeKind};
 pub use region::Region;
-pub use sim_error::{Feature, SimError};
+pub use sim_error::{Feature, Joint, SimError};
 pub use simulation::{RunSummary, SampleView, Samples, Simulation, Sink};
 pub use stimulus::IClamp;
 pub use swc::{load_swc_arbor, load_swc_neuron};

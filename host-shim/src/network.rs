@@ -1,5 +1,9 @@
 //! What joins cells: connections, gap junctions, and generators of events. Data only.
 
+mod check;
+
+pub(crate) use check::check;
+
 use crate::epoch::Schedule;
 
 /// Everything beyond single cells. Cells are numbered as in [`crate::Simulation::new`].

@@ -36,6 +36,27 @@ impl std::fmt::Display for Feature {
     }
 }
 
+/// An entry of a [`crate::Network`], by its position in its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joint {
+    /// Of `connections`.
+    Connection(usize),
+    /// Of `gap_junctions`.
+    GapJunction(usize),
+    /// Of `generators`.
+    Generator(usize),
+}
+
+impl std::fmt::Display for Joint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Connection(k) => write!(f, "connection {k}"),
+            Self::GapJunction(k) => write!(f, "gap junction {k}"),
+            Self::Generator(k) => write!(f, "generator {k}"),
+        }
+    }
+}
+
 /// Defects of a cell description, a request, or of the solution itself.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -263,6 +284,90 @@ pub enum SimError {
         t_end_ms: f64,
         /// Present time, ms.
         now_ms: f64,
+    },
+    /// A step longer than an epoch.
+    #[error("time step {dt_ms} ms exceeds {longest_ms} ms, half the least delay of the connections")]
+    StepExceedsEpoch {
+        /// Step asked for, ms.
+        dt_ms: f64,
+        /// Length of an epoch, ms.
+        longest_ms: f64,
+    },
+    /// Epochs too short to be told apart at that time.
+    #[error("half the least delay, {epoch_ms} ms, is below the rounding error of {t_end_ms} ms")]
+    EpochTooShort {
+        /// Length of an epoch, ms.
+        epoch_ms: f64,
+        /// End asked for, ms.
+        t_end_ms: f64,
+    },
+    /// The network names a cell that does not exist.
+    #[error("{joint}: there is no cell {cell}, there are {n_cells}")]
+    NetworkCell {
+        /// Where.
+        joint: Joint,
+        /// Cell named.
+        cell: usize,
+        /// Number of cells.
+        n_cells: usize,
+    },
+    /// The network names a part that its cell does not have.
+    #[error("{joint}: cell {cell} has no {kind} {index}, it has {n}")]
+    NetworkEnd {
+        /// Where.
+        joint: Joint,
+        /// The cell.
+        cell: usize,
+        /// `detector`, `target` or `junction site`.
+        kind: &'static str,
+        /// Part named.
+        index: usize,
+        /// Number of such parts.
+        n: usize,
+    },
+    /// A weight that is not finite.
+    #[error("{joint} has weight {weight}")]
+    NetworkWeight {
+        /// Where.
+        joint: Joint,
+        /// Weight given.
+        weight: f64,
+    },
+    /// A delay that is not positive and finite.
+    #[error("connection {connection} has delay {delay_ms} ms, which is not positive and finite")]
+    Delay {
+        /// The connection.
+        connection: usize,
+        /// Delay given, ms.
+        delay_ms: f32,
+    },
+    /// A gap junction between cells that do not share a group, and so do not see each other's voltage.
+    #[error("gap junction {junction} joins cells {local_cell} and {peer_cell}, which are in different groups")]
+    JunctionAcrossGroups {
+        /// The gap junction.
+        junction: usize,
+        /// Cell of its local side.
+        local_cell: usize,
+        /// Cell of its peer side.
+        peer_cell: usize,
+    },
+    /// A generator whose times make no sense.
+    #[error("generator {generator}: {what}")]
+    GeneratorTimes {
+        /// The generator.
+        generator: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// No such target.
+    #[error("cell {cell} has no target {target}, it has {n_targets}")]
+    NoSuchTarget {
+        /// The cell.
+        cell: usize,
+        /// Target asked for.
+        target: usize,
+        /// Number of targets.
+        n_targets: usize,
     },
     /// No such cell.
     #[error("no cell {cell}: there are {n_cells}")]

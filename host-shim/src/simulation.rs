@@ -1,18 +1,23 @@
 //! Cells, run through time. The front door of the crate.
 
-use std::ops::Range;
+mod access;
+mod sample;
+
+use sample::Recorder;
+pub use sample::{SampleView, Samples, Sink};
+
 use std::sync::Arc;
 
 use crate::Catalogue;
 use crate::cell::CellDescription;
-use crate::deliver::StepEvents;
 use crate::detector::Spike;
 use crate::discretise::Discretisation;
 use crate::epoch::{Schedule, Steps};
 use crate::group::Group;
+use crate::network::{self, Network};
 use crate::probe::{Place, Probe, Tap};
 use crate::sim_error::SimError;
-use crate::storage::MechanismStorage;
+use crate::wiring::Wiring;
 
 /// A set of cells with their state.
 ///
@@ -23,65 +28,9 @@ pub struct Simulation {
     /// Cell to (group, cell of the group).
     cells: Vec<(usize, usize)>,
     descriptions: Vec<CellDescription>,
+    wiring: Wiring,
     time_ms: f64,
     spikes: Vec<Spike>,
-}
-
-/// One moment of a run, as a [`Sink`] sees it.
-#[derive(Debug)]
-pub struct SampleView<'a> {
-    /// Start of the step in which the sample was taken, ms.
-    pub time_ms: f64,
-    /// One value per probe.
-    pub values: &'a [f64],
-    simulation: (&'a [Group], &'a [(usize, usize)]),
-}
-
-impl SampleView<'_> {
-    /// Voltage of every CV of a cell, mV; none if there is no such cell.
-    pub fn voltage(&self, cell: usize) -> Option<&[f64]> {
-        let (groups, cells) = self.simulation;
-        let &(group, in_group) = cells.get(cell)?;
-        let group = &groups[group];
-        Some(&group.shared.voltage_mv[group.cells[in_group].cvs.clone()])
-    }
-}
-
-/// Receives samples as they are taken.
-pub trait Sink {
-    /// Called once per sample, in the order of time.
-    fn sample(&mut self, view: &SampleView<'_>);
-}
-
-impl<F: FnMut(&SampleView<'_>)> Sink for F {
-    fn sample(&mut self, view: &SampleView<'_>) {
-        self(view);
-    }
-}
-
-/// Recorded samples.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Samples {
-    /// Times, ms.
-    pub times_ms: Vec<f64>,
-    /// `values[sample * n_probes + probe]`.
-    pub values: Vec<f64>,
-    /// Number of probes.
-    pub n_probes: usize,
-}
-
-impl Samples {
-    /// Values of one probe in the order of time.
-    pub fn probe(&self, probe: usize) -> impl Iterator<Item = f64> {
-        self.values.iter().skip(probe).step_by(self.n_probes.max(1)).copied()
-    }
-}
-
-impl Sink for Samples {
-    fn sample(&mut self, view: &SampleView<'_>) {
-        self.times_ms.push(view.time_ms);
-        self.values.extend_from_slice(view.values);
-    }
 }
 
 /// What a run did.
@@ -100,8 +49,26 @@ impl Simulation {
     /// # Errors
     /// A [`SimError`] that names the cell and what is wrong with it.
     pub fn new(groups: Vec<Vec<CellDescription>>, catalogues: &[Arc<Catalogue>]) -> Result<Self, SimError> {
+        Self::with_network(groups, catalogues, &Network::default())
+    }
+
+    /// As [`Simulation::new`], with what joins the cells.
+    ///
+    /// # Errors
+    /// As [`Simulation::new`]; or a [`SimError`] that names the connection, gap junction or generator, and what is wrong
+    /// with it.
+    pub fn with_network(
+        groups: Vec<Vec<CellDescription>>,
+        catalogues: &[Arc<Catalogue>],
+        network: &Network,
+    ) -> Result<Self, SimError> {
         let sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
         let descriptions: Vec<CellDescription> = groups.into_iter().flatten().collect();
+        let group_of: Vec<usize> = (0..)
+            .zip(&sizes)
+            .flat_map(|(g, &n)| std::iter::repeat_n(g, n))
+            .collect();
+        network::check(network, &descriptions, &group_of)?;
         let mut built = Vec::with_capacity(sizes.len());
         let mut cells = Vec::with_capacity(descriptions.len());
         for (group, size) in sizes.into_iter().enumerate() {
@@ -111,6 +78,7 @@ impl Simulation {
             cells.extend((0..size).map(|in_group| (group, in_group)));
         }
         Ok(Self {
+            wiring: Wiring::new(network, &built, &cells)?,
             groups: built,
             cells,
             descriptions,
@@ -129,14 +97,17 @@ impl Simulation {
         self.time_ms
     }
 
-    /// Spikes since the last reset, in the order in which steps found them.
+    /// Spikes since the last reset, in the order of time; at the same time by cell and detector.
     pub fn spikes(&self) -> &[Spike] {
         &self.spikes
     }
 
     /// Back to t = 0: voltages, concentrations and states as after construction, with the parameters as they are now.
+    /// Nothing is under way, generators and noise start afresh: a run after a reset repeats the first bit by bit. (In Arbor
+    /// a reset does not rewind the random numbers of WHITE_NOISE.)
     pub fn reset(&mut self) {
         self.groups.iter_mut().for_each(Group::reset);
+        self.wiring.reset();
         self.time_ms = 0.0;
         self.spikes.clear();
     }
@@ -144,9 +115,13 @@ impl Simulation {
     /// Runs to `t_end_ms` in steps of `dt_ms`; the last step ends there exactly. Samples are taken in steps chosen by
     /// `schedule` and handed to `sink`.
     ///
+    /// With connections, time is cut into epochs of half the least delay, one after the other from the start of each run;
+    /// the grid of steps begins anew in each, so an epoch that is no multiple of `dt_ms` ends in a shorter step, as in
+    /// Arbor.
+    ///
     /// # Errors
-    /// Malformed times or schedule, a probe that cannot be resolved, or a voltage that is no number. After the last the
-    /// simulation must be reset before it can be used.
+    /// Malformed times or schedule, a step longer than an epoch, a probe that cannot be resolved, or a voltage that is no
+    /// number. After the last the simulation must be reset before it can be used.
     pub fn run(
         &mut self,
         t_end_ms: f64,
@@ -155,15 +130,7 @@ impl Simulation {
         probes: &[Probe],
         sink: &mut dyn Sink,
     ) -> Result<RunSummary, SimError> {
-        if !(dt_ms.is_finite() && dt_ms > 0.0) {
-            return Err(SimError::TimeStep { dt_ms });
-        }
-        if !t_end_ms.is_finite() || t_end_ms < self.time_ms {
-            return Err(SimError::EndTime {
-                t_end_ms,
-                now_ms: self.time_ms,
-            });
-        }
+        self.check_times(t_end_ms, dt_ms)?;
         schedule.check()?;
         let place = Place {
             groups: &self.groups,
@@ -175,39 +142,63 @@ impl Simulation {
             .enumerate()
             .map(|(i, p)| place.resolve(i, p))
             .collect::<Result<_, _>>()?;
-        // Without connections nothing cuts the interval: one epoch.
-        let steps = Steps::new(self.time_ms, t_end_ms, dt_ms);
-        let due = schedule.steps(&steps);
-        let mut due = due.iter().peekable();
-        let mut values = vec![0.0; taps.len()];
-        let events = StepEvents::default();
-        let mut samples = 0;
+        let mut recorder = Recorder::new(schedule, taps, sink);
+        let mut summary = RunSummary { steps: 0, samples: 0 };
+        while self.time_ms < t_end_ms {
+            let t1_ms = t_end_ms.min(self.time_ms + self.wiring.interval_ms);
+            let steps = Steps::new(self.time_ms, t1_ms, dt_ms);
+            summary.steps += steps.len();
+            summary.samples += self.run_epoch(&steps, &mut recorder)?;
+        }
+        Ok(summary)
+    }
+
+    fn check_times(&self, t_end_ms: f64, dt_ms: f64) -> Result<(), SimError> {
+        if !(dt_ms.is_finite() && dt_ms > 0.0) {
+            return Err(SimError::TimeStep { dt_ms });
+        }
+        if !t_end_ms.is_finite() || t_end_ms < self.time_ms {
+            return Err(SimError::EndTime {
+                t_end_ms,
+                now_ms: self.time_ms,
+            });
+        }
+        let longest_ms = self.wiring.interval_ms;
+        // Arbor's margin: delays are rounded to 32 bits.
+        if dt_ms - longest_ms > 10.0 * f64::from(f32::EPSILON) {
+            return Err(SimError::StepExceedsEpoch { dt_ms, longest_ms });
+        }
+        if t_end_ms + longest_ms <= t_end_ms {
+            let epoch_ms = longest_ms;
+            return Err(SimError::EpochTooShort { epoch_ms, t_end_ms });
+        }
+        Ok(())
+    }
+
+    /// Runs through one epoch; the number of samples taken.
+    fn run_epoch(&mut self, steps: &Steps, recorder: &mut Recorder<'_>) -> Result<usize, SimError> {
+        let before = self.spikes.len();
+        let (start_ms, end_ms) = steps.span_ms();
+        self.wiring.begin_epoch(start_ms, end_ms);
+        recorder.begin_epoch(steps);
         for step in 0..steps.len() {
             let (t0_ms, t1_ms) = steps.edges(step);
-            for group in &mut self.groups {
-                group.currents(t0_ms, t1_ms - t0_ms, &events);
+            for (k, group) in self.groups.iter_mut().enumerate() {
+                group.currents(t0_ms, t1_ms - t0_ms, self.wiring.due(k, t1_ms));
             }
-            while due.next_if(|&&at| at == step).is_some() {
-                for (value, tap) in values.iter_mut().zip(&taps) {
-                    *value = tap.read(&self.groups);
-                }
-                let simulation = (self.groups.as_slice(), self.cells.as_slice());
-                sink.sample(&SampleView {
-                    time_ms: t0_ms,
-                    values: &values,
-                    simulation,
-                });
-                samples += 1;
-            }
+            recorder.sample(step, t0_ms, &self.groups, &self.cells);
+            let found = self.spikes.len();
             for group in &mut self.groups {
                 group.advance(t0_ms, t1_ms, &mut self.spikes)?;
             }
+            self.spikes[found..].sort_unstable_by(|a, b| {
+                let by_time = a.time_ms.total_cmp(&b.time_ms);
+                by_time.then((a.cell, a.detector).cmp(&(b.cell, b.detector)))
+            });
             self.time_ms = t1_ms;
         }
-        Ok(RunSummary {
-            steps: steps.len(),
-            samples,
-        })
+        self.wiring.end_epoch(&self.spikes[before..]);
+        Ok(recorder.taken)
     }
 
     /// As [`Simulation::run`], collecting the samples.
@@ -248,115 +239,10 @@ impl Simulation {
         Ok(&group.shared.voltage_mv[group.cells[in_group].cvs.clone()])
     }
 
-    /// CVs of the cell on which a mechanism has instances, ascending; the order of all per-instance values.
-    ///
-    /// # Errors
-    /// [`SimError::NoSuchCell`], [`SimError::NotPainted`].
-    pub fn instances(&self, cell: usize, mechanism: &str) -> Result<Vec<usize>, SimError> {
-        let (set, range) = self.set(cell, mechanism)?;
-        let (group, in_group) = self.place(cell)?;
-        let first = self.groups[group].cells[in_group].cvs.start;
-        Ok(set.cvs()[range]
-            .iter()
-            .filter_map(|&cv| usize::try_from(cv).ok())
-            .map(|cv| cv - first)
-            .collect())
-    }
-
-    /// A RANGE parameter, one value per instance.
-    ///
-    /// # Errors
-    /// [`SimError::NoSuchCell`], [`SimError::NotPainted`], [`SimError::UnknownParameter`].
-    pub fn parameter(&self, cell: usize, mechanism: &str, parameter: &str) -> Result<Vec<f64>, SimError> {
-        let (set, range) = self.set(cell, mechanism)?;
-        let row = parameter_row(cell, set, parameter)?;
-        Ok(set.parameter(row)[range].to_vec())
-    }
-
-    /// Sets a RANGE parameter, one value per instance. Takes effect at once; INITIAL sees it at the next reset.
-    ///
-    /// # Errors
-    /// As [`Simulation::parameter`], and [`SimError::Length`], [`SimError::BadParameter`].
-    pub fn set_parameter(
-        &mut self,
-        cell: usize,
-        mechanism: &str,
-        parameter: &str,
-        values: &[f64],
-    ) -> Result<(), SimError> {
-        let (set, range) = self.set(cell, mechanism)?;
-        let row = parameter_row(cell, set, parameter)?;
-        let names = || (mechanism.to_owned(), parameter.to_owned());
-        if values.len() != range.len() {
-            let ((mechanism, parameter), found, expected) = (names(), values.len(), range.len());
-            return Err(SimError::Length {
-                cell,
-                mechanism,
-                parameter,
-                found,
-                expected,
-            });
-        }
-        if let Some(&value) = values.iter().find(|v| !v.is_finite()) {
-            let (mechanism, parameter) = names();
-            return Err(SimError::BadParameter {
-                cell,
-                mechanism,
-                parameter,
-                value,
-            });
-        }
-        let (group, k) = self.mechanism(cell, mechanism)?;
-        self.groups[group].mechanisms[k].parameter_mut(row)[range].copy_from_slice(values);
-        Ok(())
-    }
-
-    /// A STATE or ASSIGNED variable, one value per instance.
-    ///
-    /// # Errors
-    /// [`SimError::NoSuchCell`], [`SimError::NotPainted`], [`SimError::UnknownState`].
-    pub fn state(&self, cell: usize, mechanism: &str, state: &str) -> Result<Vec<f64>, SimError> {
-        let (set, range) = self.set(cell, mechanism)?;
-        let unknown = || SimError::UnknownState {
-            mechanism: mechanism.to_owned(),
-            state: state.to_owned(),
-        };
-        let row = set.info().state(state).ok_or_else(unknown)?;
-        Ok(set.state(row)[range].to_vec())
-    }
-
     fn place(&self, cell: usize) -> Result<(usize, usize), SimError> {
         self.cells.get(cell).copied().ok_or(SimError::NoSuchCell {
             cell,
             n_cells: self.cells.len(),
         })
     }
-
-    /// (group, mechanism of the group).
-    fn mechanism(&self, cell: usize, mechanism: &str) -> Result<(usize, usize), SimError> {
-        let (group, in_group) = self.place(cell)?;
-        let found = self.groups[group].cells[in_group].names.get(mechanism);
-        let k = *found.ok_or_else(|| SimError::NotPainted {
-            cell,
-            mechanism: mechanism.to_owned(),
-        })?;
-        Ok((group, k))
-    }
-
-    fn set(&self, cell: usize, mechanism: &str) -> Result<(&MechanismStorage, Range<usize>), SimError> {
-        let (_, in_group) = self.place(cell)?;
-        let (group, k) = self.mechanism(cell, mechanism)?;
-        let group = &self.groups[group];
-        Ok((&group.mechanisms[k], group.cells[in_group].instances[k].clone()))
-    }
-}
-
-fn parameter_row(cell: usize, set: &MechanismStorage, parameter: &str) -> Result<usize, SimError> {
-    let info = set.info();
-    info.parameter(parameter).ok_or_else(|| SimError::UnknownParameter {
-        cell,
-        mechanism: set.name().to_owned(),
-        parameter: parameter.to_owned(),
-        is_global: info.global(parameter).is_some(),
-    })
 }
