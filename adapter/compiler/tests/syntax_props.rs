@@ -43,6 +43,8 @@ fn library() -> Vec<String> {
         "mechanisms/r1/r1.mod",
         "tests/mod/branchy.mod",
         "tests/mod/coupled.mod",
+        "adapter/compiler/tests/syntax/calcium.mod",
+        "adapter/compiler/tests/syntax/synapse.mod",
     ];
     files
         .iter()
@@ -114,8 +116,36 @@ const SOUP: &[&str] = &[
     "VALENCE",
     "INDEPENDENT",
     "DEFINE",
+    "POINT_PROCESS",
+    "ARTIFICIAL_CELL",
+    "JUNCTION_PROCESS",
+    "VOLTAGE_PROCESS",
+    "ELECTRODE_CURRENT",
+    "REPRESENTS",
+    "LINEAR",
+    "NONLINEAR",
+    "POST_EVENT",
+    "WHITE_NOISE",
+    "CONSERVE",
+    "COMPARTMENT",
+    "PROTECT",
+    "MUTEXLOCK",
+    "IFERROR",
+    "STEADYSTATE",
+    "BY",
+    "while",
+    "WATCH",
+    "RANDOM",
+    "POINTER",
+    "DISCRETE",
+    "DEFINE N 3",
+    "N",
+    "2a",
+    "x[1]",
     "~",
     "<->",
+    "->",
+    "<<",
     "{",
     "}",
     "(",
@@ -189,7 +219,7 @@ proptest! {
     }
 
     #[test]
-    fn mutated_library_files_are_survived(which in 0..4_usize, edits in prop::collection::vec((any::<usize>(), edit()), 1..12)) {
+    fn mutated_library_files_are_survived(which in 0..6_usize, edits in prop::collection::vec((any::<usize>(), edit()), 1..12)) {
         let mut pieces = pieces(&library()[which]);
         for (at, edit) in edits {
             if pieces.is_empty() {
@@ -213,7 +243,7 @@ proptest! {
 
     /// A tree without errors prints the same when every blank between its tokens is doubled.
     #[test]
-    fn blanks_mean_nothing(which in 0..4_usize, stretch in 1..4_usize) {
+    fn blanks_mean_nothing(which in 0..6_usize, stretch in 1..4_usize) {
         let source = &library()[which];
         let stretched = source.replace(' ', &" ".repeat(stretch));
         let strip = |text: &str| {
@@ -229,6 +259,11 @@ proptest! {
 fn hostile_repetition_is_survived() {
     const N: usize = 200_000;
     let block = |body: String| format!("NEURON {{ SUFFIX t }}\nBREAKPOINT {{\n x = {body}\n}}\n");
+    for piece in ["a + ", "2 ", "2a + ", "a[", "a[1] + ", "a <-> ", "a << (", "a -> ("] {
+        check(&format!("KINETIC k {{ ~ {}", piece.repeat(N)));
+        check(&format!("KINETIC k {{ CONSERVE {}", piece.repeat(N)));
+        check(&format!("LINEAR k {{ ~ {}", piece.repeat(N)));
+    }
     let openers = [
         "(",
         "-",
@@ -283,6 +318,20 @@ fn hostile_repetition_is_survived() {
         "F = (faraday) ",
         "ELSE ",
         "DEFINE N 1\n",
+        "PROTECT ",
+        "MUTEXLOCK\n",
+        "FROM i = 0 TO 1 {\n",
+        "COMPARTMENT a {b ",
+        "CONSERVE a + a\n",
+        "REPRESENTS [",
+        "NET_RECEIVE (w) { INITIAL {\n",
+        "WHITE_NOISE { a\n",
+        "LOCAL a[2], b\n",
+        "POST_EVENT(t) { x = t }\n",
+        "LINEAR l { ~ a = b\n",
+        "x[y[",
+        "x'[1] = 2 ",
+        "SOLVE x METHOD sparse IFERROR {\n",
     ];
     for piece in statements {
         check(&format!(
@@ -290,6 +339,8 @@ fn hostile_repetition_is_survived() {
             piece.repeat(N / 10)
         ));
         check(&piece.repeat(N / 10));
+        check(&format!("KINETIC k {{\n{}", piece.repeat(N / 10)));
+        check(&format!("NET_RECEIVE (w) {{\n{}", piece.repeat(N / 10)));
         check(&format!("NEURON {{\n{}", piece.repeat(N / 10)));
         check(&format!("PARAMETER {{\n{}", piece.repeat(N / 10)));
     }

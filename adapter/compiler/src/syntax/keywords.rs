@@ -1,7 +1,7 @@
 //! The words that NMODL reserves, and what we say about those that we do not support.
 
 /// Words that open a block or declaration at file level. First on a line they also end whatever was left open.
-pub(super) const FILE_LEVEL: [&str; 13] = [
+pub(super) const FILE_LEVEL: [&str; 20] = [
     "NEURON",
     "UNITS",
     "PARAMETER",
@@ -13,15 +13,27 @@ pub(super) const FILE_LEVEL: [&str; 13] = [
     "DERIVATIVE",
     "PROCEDURE",
     "FUNCTION",
+    "KINETIC",
+    "LINEAR",
+    "NONLINEAR",
+    "NET_RECEIVE",
+    "POST_EVENT",
+    "WHITE_NOISE",
+    "DEFINE",
     "INDEPENDENT",
     "TITLE",
 ];
 
 /// Words that start an entry of the NEURON block.
-pub(super) const NEURON_ENTRIES: [&str; 6] = [
+pub(super) const NEURON_ENTRIES: [&str; 11] = [
     "SUFFIX",
+    "POINT_PROCESS",
+    "ARTIFICIAL_CELL",
+    "JUNCTION_PROCESS",
+    "VOLTAGE_PROCESS",
     "USEION",
     "NONSPECIFIC_CURRENT",
+    "ELECTRODE_CURRENT",
     "RANGE",
     "GLOBAL",
     "THREADSAFE",
@@ -41,53 +53,33 @@ const fn refused(word: &'static str, what: &'static str, help: &'static str) -> 
     Refused { word, what, help }
 }
 
-const AS_DERIVATIVE: &str = "write it as a DERIVATIVE block solved with METHOD sparse";
-const AS_STATEMENTS: &str = "solve the equations by hand and write the result as assignments";
-const DENSITY_ONLY: &str = "only density mechanisms (SUFFIX) are differentiated by this version";
 const WITHOUT_EVENTS: &str =
-    "leave this mechanism to the simulator, undifferentiated: events are not read by this version";
-const UNROLL: &str = "write the iterations out";
-const INLINE_NUMBER: &str = "write the number where the name is used";
+    "let an event change the states in NET_RECEIVE, and leave the decision when to fire to the cell's threshold";
+const EVERY_STEP: &str = "compute it in BREAKPOINT or in the solved block, which run in every step";
+const AS_DERIVATIVE: &str = "write the continuous equations in a DERIVATIVE block";
+const NO_RANDOM: &str = "declare a WHITE_NOISE name and add it to an equation solved with METHOD stochastic, or drive the cell with a \
+     recorded noise current";
 const DROP: &str = "remove it; it does not belong to the model's equations";
-const NO_POINTER: &str = "read the quantity as a RANGE variable or through an ion instead";
+const NO_POINTER: &str =
+    "read the quantity through an ion (USEION), through v_peer of a JUNCTION_PROCESS, or give it as a RANGE parameter";
 
 /// Refused at file level.
-pub(super) const REFUSED_BLOCKS: [Refused; 21] = [
-    refused("KINETIC", "reaction schemes", AS_DERIVATIVE),
-    refused("LINEAR", "LINEAR systems", AS_STATEMENTS),
-    refused("NONLINEAR", "NONLINEAR systems", AS_STATEMENTS),
+pub(super) const REFUSED_BLOCKS: [Refused; 13] = [
     refused("DISCRETE", "DISCRETE equations", AS_DERIVATIVE),
-    refused("PARTIAL", "partial differential equations", AS_DERIVATIVE),
-    refused("NET_RECEIVE", "events", WITHOUT_EVENTS),
-    refused("POST_EVENT", "events", WITHOUT_EVENTS),
     refused(
-        "WHITE_NOISE",
-        "stochastic mechanisms",
-        "drive the cell with a recorded noise current instead",
+        "PARTIAL",
+        "partial differential equations",
+        "write one state per compartment in a KINETIC block, with a reaction between neighbours",
     ),
     refused(
         "FUNCTION_TABLE",
         "tables filled from outside",
-        "write the function as a formula",
+        "write the function as a formula in a FUNCTION block",
     ),
-    refused(
-        "BEFORE",
-        "BEFORE blocks",
-        "compute it in BREAKPOINT or in the DERIVATIVE block",
-    ),
-    refused(
-        "AFTER",
-        "AFTER blocks",
-        "compute it in BREAKPOINT or in the DERIVATIVE block",
-    ),
-    refused("DEFINE", "named integers", INLINE_NUMBER),
+    refused("BEFORE", "BEFORE blocks", EVERY_STEP),
+    refused("AFTER", "AFTER blocks", EVERY_STEP),
     refused("INCLUDE", "included files", "copy the text of the file to this place"),
-    refused(
-        "LOCAL",
-        "file-level LOCAL variables",
-        "declare it in ASSIGNED, or as LOCAL in each block that uses it",
-    ),
-    refused("CONSTRUCTOR", "constructors", DROP),
+    refused("CONSTRUCTOR", "constructors", "set the variables in INITIAL"),
     refused("DESTRUCTOR", "destructors", DROP),
     refused("TERMINAL", "TERMINAL blocks", DROP),
     refused("STEPPED", "STEPPED variables", DROP),
@@ -97,24 +89,11 @@ pub(super) const REFUSED_BLOCKS: [Refused; 21] = [
 ];
 
 /// Refused in the NEURON block.
-pub(super) const REFUSED_NEURON: [Refused; 14] = [
-    refused("POINT_PROCESS", "point processes", DENSITY_ONLY),
-    refused("ARTIFICIAL_CELL", "artificial cells", DENSITY_ONLY),
-    refused("JUNCTION_PROCESS", "junction processes", DENSITY_ONLY),
-    refused("VOLTAGE_PROCESS", "voltage processes", DENSITY_ONLY),
-    refused(
-        "ELECTRODE_CURRENT",
-        "electrode currents",
-        "write it as a NONSPECIFIC_CURRENT with the opposite sign",
-    ),
+pub(super) const REFUSED_NEURON: [Refused; 8] = [
     refused("POINTER", "pointers", NO_POINTER),
     refused("BBCOREPOINTER", "pointers", NO_POINTER),
     refused("EXTERNAL", "variables of other mechanisms", NO_POINTER),
-    refused(
-        "RANDOM",
-        "random numbers",
-        "drive the cell with a recorded noise current instead",
-    ),
+    refused("RANDOM", "random numbers", NO_RANDOM),
     refused("NETSEND", "events", WITHOUT_EVENTS),
     refused("NETRECEIVE", "events", WITHOUT_EVENTS),
     refused("SECTION", "section variables", "declare it as RANGE"),
@@ -123,34 +102,20 @@ pub(super) const REFUSED_NEURON: [Refused; 14] = [
         "a VALENCE apart from its USEION",
         "put it at the end of the USEION line",
     ),
-    refused("REPRESENTS", "REPRESENTS", "remove it; it only annotates"),
 ];
 
 /// Refused among statements.
-pub(super) const REFUSED_STATEMENTS: [Refused; 19] = [
-    refused("WHILE", "loops", UNROLL),
-    refused("while", "loops", UNROLL),
-    refused("FROM", "loops", UNROLL),
-    refused("FORALL", "loops", UNROLL),
-    refused("FOR_NETCONS", "events", WITHOUT_EVENTS),
-    refused("WATCH", "events", WITHOUT_EVENTS),
+pub(super) const REFUSED_STATEMENTS: [Refused; 10] = [
+    refused("FORALL", "FORALL", "write a FROM loop over the elements"),
+    refused("FOR_NETCONS", "loops over connections", WITHOUT_EVENTS),
+    refused("WATCH", "events from a threshold", WITHOUT_EVENTS),
     refused("PUTQ", "event queues", WITHOUT_EVENTS),
     refused("GETQ", "event queues", WITHOUT_EVENTS),
-    refused("~", "reactions and linear equations", AS_DERIVATIVE),
-    refused(
-        "CONSERVE",
-        "CONSERVE",
-        "write the dependent state as one minus the others",
-    ),
-    refused("COMPARTMENT", "COMPARTMENT", AS_DERIVATIVE),
     refused(
         "LONGITUDINAL_DIFFUSION",
         "longitudinal diffusion",
-        "leave this mechanism to the simulator, undifferentiated",
+        "use the host's diffusion of an ion: read and write its Xd",
     ),
-    refused("PROTECT", "PROTECT", "write the statement without it"),
-    refused("MUTEXLOCK", "locks", DROP),
-    refused("MUTEXUNLOCK", "locks", DROP),
     refused("SENS", "SENS", "remove it: name the parameters with --wrt"),
     refused("RESET", "RESET", DROP),
     refused("LAG", "LAG", "keep the earlier value as a state of its own"),
@@ -158,7 +123,7 @@ pub(super) const REFUSED_STATEMENTS: [Refused; 19] = [
 ];
 
 /// Reserved words that start nothing by themselves, or something we do support inside a block.
-const OTHERS: [&str; 28] = [
+const OTHERS: [&str; 43] = [
     "SUFFIX",
     "USEION",
     "READ",
@@ -185,8 +150,23 @@ const OTHERS: [&str; 28] = [
     "else",
     "ENDCOMMENT",
     "ENDVERBATIM",
+    "LOCAL",
     "EQUATION",
     "SOLVEFOR",
+    "POINT_PROCESS",
+    "ARTIFICIAL_CELL",
+    "JUNCTION_PROCESS",
+    "VOLTAGE_PROCESS",
+    "ELECTRODE_CURRENT",
+    "REPRESENTS",
+    "WHILE",
+    "while",
+    "CONSERVE",
+    "COMPARTMENT",
+    "PROTECT",
+    "MUTEXLOCK",
+    "MUTEXUNLOCK",
+    "FROM",
 ];
 
 /// Whether the word may not be a name.
@@ -204,8 +184,8 @@ pub(super) fn is_keyword(word: &str) -> bool {
 
 /// Whether the word opens something at file level, supported or not.
 pub(super) fn is_file_level(word: &str) -> bool {
-    // LOCAL opens a statement far more often than a file-level declaration.
-    FILE_LEVEL.contains(&word) || (word != "LOCAL" && find(&REFUSED_BLOCKS, word).is_some())
+    // LOCAL is not among them: it opens a statement far more often than a file-level declaration.
+    FILE_LEVEL.contains(&word) || find(&REFUSED_BLOCKS, word).is_some()
 }
 
 /// The entry for a word.

@@ -1,6 +1,7 @@
 //! Text to tokens. Knows spelling only: what a parenthesis means, a unit or a grouping, is the parser's business.
 //!
-//! Comments (`:` and `?` to the end of the line, COMMENT … ENDCOMMENT) and UNITSON/UNITSOFF disappear here.
+//! Comments (`:` and `?` to the end of the line, COMMENT … ENDCOMMENT), UNITSON/UNITSOFF and REPRESENTS with its
+//! argument disappear here.
 //! Bytes that start no token and numbers that cannot be read become tokens of their own, so that they are reported
 //! only where they matter: inside a unit text or a skipped block they do not.
 
@@ -39,7 +40,7 @@ pub(super) struct Token {
 }
 
 /// Operators longer than one character, longest first.
-const LONG_SYMBOLS: [&str; 7] = ["<->", "<=", ">=", "==", "!=", "&&", "||"];
+const LONG_SYMBOLS: [&str; 9] = ["<->", "<<", "->", "<=", ">=", "==", "!=", "&&", "||"];
 
 /// Splits the source into tokens; the last one is [`Kind::End`]. The diagnostics are about unclosed constructs.
 pub(super) fn lex(source: &str) -> (Vec<Token>, Vec<Diagnostic>) {
@@ -180,6 +181,7 @@ impl Lexer<'_> {
         let end = self.at + len;
         match &rest[..len] {
             "UNITSON" | "UNITSOFF" => self.skip_to(end),
+            "REPRESENTS" => self.skip_to(self.ontology_end(end)),
             "TITLE" if self.first => self.push(Kind::Title, self.end_of_line()),
             "COMMENT" => {
                 let close = self.block_end(len, "ENDCOMMENT", "this COMMENT has no ENDCOMMENT");
@@ -191,6 +193,19 @@ impl Lexer<'_> {
             }
             _ => self.push(Kind::Word, end),
         }
+    }
+
+    /// One past the identifier of an ontology that starts after `at`, such as `NCIT:C17145` or `[CHEBI:29108]`. It only
+    /// annotates, and its colon starts no comment.
+    fn ontology_end(&self, at: usize) -> usize {
+        let start = at
+            + self.source[at..]
+                .bytes()
+                .take_while(|b| matches!(b, b' ' | b'\t'))
+                .count();
+        let rest = &self.source[start..];
+        let is_part = |c: char| c.is_ascii_alphanumeric() || "[]:_-.".contains(c);
+        start + rest.find(|c| !is_part(c)).unwrap_or(rest.len())
     }
 
     /// One past the closing word; without one, everything is inside.

@@ -6,13 +6,13 @@ mod lexer;
 mod parser;
 pub mod sexpr;
 
-pub use parser::{MAX_EXPR_HEIGHT, MAX_NESTING};
+pub use parser::{MAX_ARRAY_LEN, MAX_EXPR_HEIGHT, MAX_NESTING};
 
 use crate::diagnostic::{Code, Diagnostic};
 use ast::Ast;
 
 /// The codes of the diagnostics that [`parse`] reports.
-pub const CODES: [Code; 9] = [
+pub const CODES: [Code; 10] = [
     Code::UnexpectedCharacter,
     Code::UnterminatedBlock,
     Code::BadNumber,
@@ -22,6 +22,7 @@ pub const CODES: [Code; 9] = [
     Code::DuplicateDefinition,
     Code::Unsupported,
     Code::Verbatim,
+    Code::Ignored,
 ];
 
 /// Parses one `.mod` file. Never fails: whatever could be read is in the tree, whatever could not is in the list.

@@ -5,14 +5,17 @@
 //! is bounded by [`MAX_NESTING`] and [`MAX_EXPR_HEIGHT`], so neither the parser nor those who walk the tree overflow.
 
 mod declarations;
+mod events;
 mod expressions;
+mod file_level;
+mod kinetics;
 mod neuron;
 mod statements;
 mod units;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::ast::{Ast, Callable, Ident};
+use super::ast::{Ast, Ident};
 use super::keywords::{self, Refused};
 use super::lexer::{Kind, Token, lex};
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -22,6 +25,20 @@ pub const MAX_NESTING: usize = 100;
 
 /// Greatest height of one expression's tree: a sum of 500 terms is one of height 500.
 pub const MAX_EXPR_HEIGHT: usize = 500;
+
+/// Longest array; more elements than any discretised mechanism has, few enough to be unrolled.
+pub const MAX_ARRAY_LEN: usize = 1000;
+
+/// What a line with `~` is, by the block around it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tilde {
+    /// Nothing.
+    Refused,
+    /// A reaction: KINETIC.
+    Reaction,
+    /// An equation: LINEAR and NONLINEAR.
+    Equation,
+}
 
 /// Marks that a diagnostic has been pushed; whoever gets it skips and goes on.
 pub(super) struct Reported;
@@ -37,8 +54,13 @@ pub(super) struct Parser<'s> {
     reported_at: Option<usize>,
     /// Units that followed a number inside an expression.
     expr_units: Vec<Span>,
-    /// Every LOCAL and formal parameter of the file.
+    /// Every LOCAL, loop variable and formal parameter of the file.
     local_names: BTreeSet<String>,
+    /// The names that DEFINE made integers.
+    defines: BTreeMap<&'s str, u32>,
+    tilde: Tilde,
+    /// Inside NET_RECEIVE, where INITIAL is a part of the block.
+    in_net_receive: bool,
     ast: Ast,
     diagnostics: Vec<Diagnostic>,
 }
@@ -54,6 +76,9 @@ pub(super) fn parse(source: &str) -> (Ast, Vec<Diagnostic>) {
         reported_at: None,
         expr_units: Vec::new(),
         local_names: BTreeSet::new(),
+        defines: BTreeMap::new(),
+        tilde: Tilde::Refused,
+        in_net_receive: false,
         ast: Ast::default(),
         diagnostics,
     };
@@ -61,7 +86,7 @@ pub(super) fn parse(source: &str) -> (Ast, Vec<Diagnostic>) {
         parser.file_level();
     }
     parser.check_suffix();
-    parser.check_expr_units();
+    parser.check_names();
     parser.diagnostics.sort_by_key(|d| d.span);
     (parser.ast, parser.diagnostics)
 }
@@ -105,13 +130,20 @@ impl<'s> Parser<'s> {
     }
 
     fn at_name(&self) -> bool {
-        self.word().is_some_and(|w| !keywords::is_keyword(w))
+        self.word()
+            .is_some_and(|w| !keywords::is_keyword(w) && !self.defines.contains_key(w))
+    }
+
+    /// The integer that DEFINE gave to the name here.
+    fn defined(&self) -> Option<u32> {
+        self.word().and_then(|w| self.defines.get(w)).copied()
     }
 
     /// Whether a line starts here with a word that only makes sense at file level: something was left open.
     fn at_file_level_line(&self) -> bool {
         let token = self.peek();
-        token.kind == Kind::Title || token.first && self.word().is_some_and(keywords::is_file_level)
+        let opens = |w| keywords::is_file_level(w) && !(self.in_net_receive && w == "INITIAL");
+        token.kind == Kind::Title || token.first && self.word().is_some_and(opens)
     }
 
     fn advance(&mut self) -> Token {
@@ -230,6 +262,10 @@ impl Parser<'_> {
                 Code::UnexpectedToken,
                 format!("expected {wanted}, found the keyword `{found}`"),
             ),
+            Kind::Word if self.defines.contains_key(found) => error(
+                Code::UnexpectedToken,
+                format!("expected {wanted}, found `{found}`, which DEFINE made a number"),
+            ),
             Kind::Word | Kind::Number | Kind::Text | Kind::Title | Kind::Symbol => {
                 error(Code::UnexpectedToken, format!("expected {wanted}, found `{found}`"))
             }
@@ -260,6 +296,12 @@ impl Parser<'_> {
     fn refuse(&mut self, refused: &Refused, span: Span) -> Reported {
         let message = format!("not supported by this version: {}", refused.what);
         self.report(Diagnostic::error(Code::Unsupported, span, message).help(refused.help))
+    }
+
+    /// Says that something was read and has no effect.
+    fn ignored(&mut self, span: Span, message: &str, help: &str) {
+        self.diagnostics
+            .push(Diagnostic::warning(Code::Ignored, span, message).help(help));
     }
 
     fn unsupported(&mut self, span: Span, message: &str, help: &str) -> Reported {
@@ -296,11 +338,15 @@ impl Parser<'_> {
     fn skip_line(&mut self) {
         while !self.at_end() && !self.at_symbol("}") {
             self.skip_one();
-            let goes_on = matches!(self.word(), Some("else" | "ELSE"));
-            if self.peek().first && !goes_on && !self.at_symbol("{") {
+            if self.peek().first && !self.goes_on() {
                 return;
             }
         }
+    }
+
+    /// Whether what stands here belongs to the statement before, even on a line of its own.
+    fn goes_on(&self) -> bool {
+        self.at_symbol("{") || matches!(self.word(), Some("else" | "ELSE"))
     }
 
     /// Reports the construct here as unsupported and skips it: the rest of its line, and its braces if it has any.
@@ -314,142 +360,6 @@ impl Parser<'_> {
         self.advance();
         if !self.peek().first || self.at_symbol("{") {
             self.skip_line();
-        }
-    }
-}
-
-// File level.
-impl Parser<'_> {
-    fn file_level(&mut self) {
-        let token = self.peek();
-        let word = self.word().unwrap_or_default();
-        let refused = keywords::find(&keywords::REFUSED_BLOCKS, word);
-        let read = match word {
-            "NEURON" => self.neuron_block(),
-            "UNITS" => self.units_block(),
-            "PARAMETER" => self.parameter_block(false),
-            "CONSTANT" => self.parameter_block(true),
-            "ASSIGNED" => self.variable_block(false),
-            "STATE" => self.variable_block(true),
-            "INITIAL" | "BREAKPOINT" => self.plain_block(word == "INITIAL"),
-            "DERIVATIVE" | "PROCEDURE" | "FUNCTION" => self.callable_block(word),
-            "INDEPENDENT" => {
-                // Time is the independent variable, whatever the block says; the simulators ignore it too.
-                self.advance();
-                self.expect_block_ahead().map(|()| self.skip_one())
-            }
-            _ if token.kind == Kind::Title => {
-                self.advance();
-                let title = self.text(token)["TITLE".len()..].trim();
-                self.ast.title.get_or_insert_with(|| title.to_owned());
-                Ok(())
-            }
-            _ if token.kind == Kind::Verbatim => {
-                self.refuse_verbatim();
-                self.advance();
-                Ok(())
-            }
-            _ => match refused {
-                Some(refused) => {
-                    self.skip_refused(refused);
-                    Ok(())
-                }
-                None => {
-                    Err(self.unexpected_word("a block such as NEURON, PARAMETER or BREAKPOINT", &keywords::FILE_LEVEL))
-                }
-            },
-        };
-        if read.is_err() {
-            // At least one token, then up to the next thing that can stand here.
-            let refused_here = |p: &Self| p.word().is_some_and(keywords::is_file_level);
-            if self.peek().span == token.span {
-                self.skip_one();
-            }
-            while !self.at_end() && !refused_here(self) && !matches!(self.peek().kind, Kind::Title | Kind::Verbatim) {
-                self.skip_one();
-            }
-        }
-    }
-
-    fn expect_block_ahead(&mut self) -> Parsed<()> {
-        if self.at_symbol("{") {
-            Ok(())
-        } else {
-            Err(self.unexpected("`{`"))
-        }
-    }
-
-    /// INITIAL or BREAKPOINT.
-    fn plain_block(&mut self, initial: bool) -> Parsed<()> {
-        let keyword = self.advance();
-        let block = self.block()?;
-        let slot = if initial {
-            &mut self.ast.initial
-        } else {
-            &mut self.ast.breakpoint
-        };
-        if slot.is_none() {
-            *slot = Some(block);
-            return Ok(());
-        }
-        let message = format!("a second {} block", self.text(keyword));
-        self.diagnostics.push(
-            Diagnostic::error(Code::DuplicateDefinition, keyword.span, message)
-                .note("a mechanism has one of them; only the first is read"),
-        );
-        Ok(())
-    }
-
-    /// DERIVATIVE, PROCEDURE or FUNCTION.
-    fn callable_block(&mut self, keyword: &str) -> Parsed<()> {
-        let start = self.advance().span.start;
-        let name = self.name("the block's name")?;
-        let mut params = Vec::new();
-        if self.eat_symbol("(") {
-            while !self.at_symbol(")") {
-                let param = self.name("a formal parameter or `)`")?;
-                self.local_names.insert(param.name.clone());
-                params.push(param);
-                self.optional_unit()?;
-                if !self.eat_symbol(",") && !self.at_symbol(")") {
-                    return Err(self.unexpected("`,` or `)`"));
-                }
-            }
-            self.advance();
-        }
-        self.optional_unit()?;
-        let body = self.block()?;
-        let callable = Callable {
-            name,
-            params,
-            body,
-            span: self.since(start),
-        };
-        match keyword {
-            "DERIVATIVE" => self.ast.derivatives.push(callable),
-            "PROCEDURE" => self.ast.procedures.push(callable),
-            _ => self.ast.functions.push(callable),
-        }
-        Ok(())
-    }
-
-    /// A unit behind a number is skipped, which is wrong if the writer meant a product.
-    fn check_expr_units(&mut self) {
-        if self.expr_units.is_empty() {
-            return;
-        }
-        let parameters = self.ast.parameters.iter().chain(&self.ast.constants).map(|p| &p.name);
-        let variables = self.ast.assigned.iter().chain(&self.ast.states).map(|v| &v.name);
-        let declared: BTreeSet<&str> = parameters.chain(variables).map(|i| i.name.as_str()).collect();
-        let is_variable = |text: &str| declared.contains(text) || self.local_names.contains(text);
-        for &span in &self.expr_units {
-            let text = self.source[span.start + 1..span.end - 1].trim();
-            if is_variable(text) {
-                let message = format!("`({text})` behind a number is a unit, but {text} is a variable of this file");
-                let help = format!("write `* {text}` for a product; otherwise drop the unit or rename the variable");
-                self.diagnostics
-                    .push(Diagnostic::error(Code::UnexpectedToken, span, message).help(help));
-            }
         }
     }
 }

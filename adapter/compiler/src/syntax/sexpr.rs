@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::ast::{
-    Ast, BinaryOp, Block, Callable, Expr, ExprKind, Ident, ParameterDecl, Place, Species, Statement, StatementKind,
-    UnaryOp, VariableDecl,
+    Ast, BinaryOp, Block, Callable, Expr, ExprKind, Ident, ParameterDecl, Place, Process, Species, Statement,
+    StatementKind, UnaryOp, VariableDecl,
 };
 
 /// The operator as NMODL writes it.
@@ -54,8 +54,15 @@ pub fn ast(tree: &Ast) -> String {
     for (head, entries) in [("parameter", &tree.parameters), ("constant", &tree.constants)] {
         entries.iter().for_each(|p| out.line(&parameter(head, p)));
     }
-    for (head, entries) in [("assigned", &tree.assigned), ("state", &tree.states)] {
+    for (head, entries) in [
+        ("assigned", &tree.assigned),
+        ("state", &tree.states),
+        ("local", &tree.file_locals),
+    ] {
         entries.iter().for_each(|v| out.line(&variable(head, v)));
+    }
+    if !tree.white_noise.is_empty() {
+        out.line(&list("white-noise", "", names(&tree.white_noise)));
     }
     for (head, b) in [("initial", &tree.initial), ("breakpoint", &tree.breakpoint)] {
         if let Some(b) = b {
@@ -66,11 +73,28 @@ pub fn ast(tree: &Ast) -> String {
     }
     for (head, entries) in [
         ("derivative", &tree.derivatives),
+        ("kinetic", &tree.kinetics),
+        ("linear", &tree.linears),
+        ("nonlinear", &tree.nonlinears),
         ("procedure", &tree.procedures),
         ("function", &tree.functions),
     ] {
         entries.iter().for_each(|c| callable(head, c, &mut out));
     }
+    if let Some(n) = &tree.net_receive {
+        out.open(&format!(
+            "net-receive ({})",
+            names(&n.params).collect::<Vec<_>>().join(" ")
+        ));
+        if let Some(initial) = &n.initial {
+            out.open("initial");
+            block(initial, &mut out);
+            out.close();
+        }
+        block(&n.body, &mut out);
+        out.close();
+    }
+    tree.post_event.iter().for_each(|c| callable("post-event", c, &mut out));
     out.text
 }
 
@@ -78,15 +102,25 @@ fn neuron(tree: &Ast, out: &mut Printer) {
     let n = &tree.neuron;
     out.open("neuron");
     if let Some(suffix) = &n.suffix {
-        out.line(&format!("(suffix {})", suffix.name));
+        let head = match n.process {
+            Process::Density => "suffix",
+            Process::Point => "point-process",
+            Process::ArtificialCell => "artificial-cell",
+            Process::Junction => "junction-process",
+            Process::Voltage => "voltage-process",
+        };
+        out.line(&format!("({head} {})", suffix.name));
     }
     for ion in &n.ions {
-        let valence = ion.valence.map_or(String::new(), |z| format!(" (valence {z})"));
+        let valence = ion.valence.map(|z| z.to_string());
+        let valence = valence.or_else(|| ion.valence_name.as_ref().map(|z| z.name.clone()));
+        let valence = valence.map_or(String::new(), |z| format!(" (valence {z})"));
         let (read, write) = (list("read", "", names(&ion.read)), list("write", "", names(&ion.write)));
         out.line(&format!("(useion {} {read} {write}{valence})", ion.ion.name));
     }
     for (head, list_of) in [
         ("nonspecific", &n.nonspecific),
+        ("electrode", &n.electrode),
         ("range", &n.range),
         ("global", &n.global),
     ] {
@@ -109,7 +143,8 @@ fn parameter(head: &str, p: &ParameterDecl) -> String {
 }
 
 fn variable(head: &str, v: &VariableDecl) -> String {
-    format!("({head} {} {:?})", v.name.name, v.unit)
+    let len = v.len.map_or(String::new(), |n| format!("[{n}]"));
+    format!("({head} {}{len} {:?})", v.name.name, v.unit)
 }
 
 fn callable(head: &str, c: &Callable, out: &mut Printer) {

@@ -1,6 +1,7 @@
 NEURON {
     SUFFIX a
     SUFFIX b : error[duplicate-definition]
+    POINT_PROCESS c : error[duplicate-definition]
     NONSPECIFIC_CURRENT i
 }
 

@@ -10,14 +10,6 @@ PARAMETER {
     p[3] = 1 : error[unsupported]
 }
 
-ASSIGNED {
-    a[3] : error[unsupported]
-}
-
-STATE {
-    s[3] (mM) : error[unsupported]
-}
-
 PROCEDURE p() {
     LOCAL b[3] : error[unsupported]
 }

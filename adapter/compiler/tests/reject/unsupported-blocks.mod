@@ -9,19 +9,6 @@ PARAMETER {
     v (mV)
 }
 
-KINETIC k { : error[unsupported]
-    ~ a <-> b (1, 2)
-    CONSERVE a + b = 1
-}
-
-LINEAR l { : error[unsupported]
-    x = 1
-}
-
-NONLINEAR nl { : error[unsupported]
-    x = 1
-}
-
 DISCRETE d { : error[unsupported]
     x = 1
 }
@@ -30,19 +17,7 @@ PARTIAL p { : error[unsupported]
     x = 1
 }
 
-NET_RECEIVE (w) { : error[unsupported]
-    INITIAL {
-        w = 0
-    }
-}
-
-POST_EVENT (t) { : error[unsupported]
-    x = 1
-}
-
-WHITE_NOISE { : error[unsupported]
-    x = 1
-}
+FUNCTION_TABLE tau(v (mV)) (ms) : error[unsupported]
 
 BEFORE BREAKPOINT { : error[unsupported]
     x = 1
@@ -72,7 +47,6 @@ DEPENDENT { : error[unsupported]
     x = 1
 }
 
-DEFINE N 10 : error[unsupported]
 INCLUDE "other.inc" : error[unsupported]
 PLOT a : error[unsupported]
 MODEL_LEVEL 1 : error[unsupported]

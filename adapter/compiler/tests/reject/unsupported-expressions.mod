@@ -10,8 +10,6 @@ PARAMETER {
 }
 
 BREAKPOINT {
-    a[0] = 1 : error[unsupported]
-    i = a[1]*v : error[unsupported]
     i = 5 % 3 : error[unsupported]
     printf("%g", v) : error[unsupported]
     i = g*v
@@ -19,4 +17,6 @@ BREAKPOINT {
 
 DERIVATIVE d {
     m'' = 1 : error[unsupported]
+    q''[2] = 1 : error[unsupported]
+    q[2]'' = 1 : error[unsupported]
 }

@@ -10,15 +10,6 @@ PARAMETER {
 }
 
 PROCEDURE p() {
-    WHILE (a < 1) { : error[unsupported]
-        a = a + 1
-    }
-    while (a < 1) { : error[unsupported]
-        a = a + 1
-    }
-    FROM k = 0 TO 3 { : error[unsupported]
-        a = a + 1
-    }
     FORALL s { : error[unsupported]
         a = a + 1
     }
@@ -28,13 +19,7 @@ PROCEDURE p() {
     WATCH (v > 0) 2 : error[unsupported]
     PUTQ(a) : error[unsupported]
     GETQ(a) : error[unsupported]
-    ~ a <-> b (1, 2) : error[unsupported]
-    CONSERVE a + b = 1 : error[unsupported]
-    COMPARTMENT a {b c} : error[unsupported]
     LONGITUDINAL_DIFFUSION d {b} : error[unsupported]
-    PROTECT a = 1 : error[unsupported]
-    MUTEXLOCK : error[unsupported]
-    MUTEXUNLOCK : error[unsupported]
     SENS a : error[unsupported]
     RESET : error[unsupported]
     LAG a BY 1 : error[unsupported]

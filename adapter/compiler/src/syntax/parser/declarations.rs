@@ -1,6 +1,7 @@
-//! PARAMETER, CONSTANT, ASSIGNED and STATE.
+//! PARAMETER, CONSTANT, ASSIGNED, STATE, DEFINE and LOCAL at file level.
 
-use super::{Parsed, Parser};
+use super::{MAX_ARRAY_LEN, Parsed, Parser};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::syntax::ast::{ParameterDecl, VariableDecl};
 
 impl Parser<'_> {
@@ -24,7 +25,12 @@ impl Parser<'_> {
         let start = self.peek().span.start;
         let name = self.name("the name of a parameter or `}`")?;
         if self.at_symbol("[") {
-            return Err(self.no_arrays(name.span));
+            let help = "declare it in ASSIGNED and set its elements in INITIAL";
+            return Err(self.no_array(
+                name.span,
+                "a parameter has one value; arrays of them are not supported",
+                help,
+            ));
         }
         let value = if self.eat_symbol("=") {
             Some(self.signed_number("the default, a number")?)
@@ -69,9 +75,7 @@ impl Parser<'_> {
     fn variable(&mut self) -> Parsed<VariableDecl> {
         let start = self.peek().span.start;
         let name = self.name("the name of a variable or `}`")?;
-        if self.at_symbol("[") {
-            return Err(self.no_arrays(name.span));
-        }
+        let len = self.optional_len()?;
         if self.eat_word("FROM") {
             self.signed_number("the lower bound, a number")?;
             if !self.eat_word("TO") {
@@ -92,10 +96,61 @@ impl Parser<'_> {
         self.end_of_entry("a unit or the next variable")?;
         Ok(VariableDecl {
             name,
-            len: None,
+            len,
             unit,
             span: self.since(start),
         })
+    }
+
+    /// `[10]`, or nothing.
+    fn optional_len(&mut self) -> Parsed<Option<usize>> {
+        if !self.eat_symbol("[") {
+            return Ok(None);
+        }
+        let token = self.peek();
+        let written = self.defined().map_or(self.text(token).to_owned(), |n| n.to_string());
+        let (_, span) = self.number("the length of the array, a whole number")?;
+        let len = written.parse().ok().filter(|n| (1..=MAX_ARRAY_LEN).contains(n));
+        let Some(len) = len else {
+            let message = format!("the length of an array is a whole number from 1 to {MAX_ARRAY_LEN}");
+            let diagnostic = Diagnostic::error(Code::BadNumber, span, message);
+            return Err(self.report(diagnostic.help("write a[10] or the like")));
+        };
+        self.expect_symbol("]", "`]` after the length")?;
+        Ok(Some(len))
+    }
+
+    /// `LOCAL a, b[10]` outside all blocks.
+    pub(super) fn file_locals(&mut self) -> Parsed<()> {
+        self.advance();
+        loop {
+            let name = self.name("the name of a local variable")?;
+            let len = self.optional_len()?;
+            let span = self.since(name.span.start);
+            self.ast.file_locals.push(VariableDecl {
+                name,
+                len,
+                unit: String::new(),
+                span,
+            });
+            if !self.eat_symbol(",") {
+                return self.end_of_entry("`,` and another name");
+            }
+        }
+    }
+
+    /// `DEFINE NAME 10`
+    pub(super) fn define(&mut self) -> Parsed<()> {
+        self.advance();
+        let at = self.peek();
+        self.name("the name of an integer")?;
+        let token = self.peek();
+        let Ok(value) = self.text(token).parse() else {
+            return Err(self.unexpected("a whole number without a sign"));
+        };
+        self.advance();
+        self.defines.insert(self.text(at), value);
+        self.end_of_entry("the end of the line")
     }
 
     fn end_of_entry(&mut self, wanted: &str) -> Parsed<()> {

@@ -6,7 +6,6 @@
 use super::{Parsed, Parser};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
-use crate::syntax::keywords;
 use crate::syntax::lexer::Kind;
 
 /// An expression and the height of its tree.
@@ -63,7 +62,7 @@ impl Parser<'_> {
     }
 
     /// `left op right`, if the tree does not grow too high; `at` is the operator.
-    fn join(&mut self, op: BinaryOp, at: Span, left: Tall, right: Tall) -> Parsed<Tall> {
+    pub(super) fn join(&mut self, op: BinaryOp, at: Span, left: Tall, right: Tall) -> Parsed<Tall> {
         let height = left.1.max(right.1) + 1;
         if height > super::MAX_EXPR_HEIGHT {
             return Err(self.too_deep(at));
@@ -112,7 +111,7 @@ impl Parser<'_> {
     fn primary(&mut self) -> Parsed<Tall> {
         let token = self.peek();
         match token.kind {
-            Kind::Number => {
+            Kind::Word | Kind::Number if token.kind == Kind::Number || self.defined().is_some() => {
                 let (value, span) = self.number("a number")?;
                 self.expr_unit()?;
                 Ok((
@@ -137,8 +136,10 @@ impl Parser<'_> {
             }
             Kind::Word if self.at_name() => {
                 let callee = self.name("an expression")?;
-                if self.at_symbol("[") {
-                    return Err(self.no_arrays(callee.span));
+                if let (Some(index), height) = self.optional_index()? {
+                    let span = self.since(callee.span.start);
+                    let kind = ExprKind::Element(callee, Box::new(index));
+                    return Ok((Expr { kind, span }, height + 1));
                 }
                 if !self.at_symbol("(") {
                     return Ok((
@@ -163,10 +164,25 @@ impl Parser<'_> {
                 let message = "quoted text has no value";
                 Err(self.unsupported(token.span, message, "remove the printf or similar call"))
             }
-            Kind::Word | Kind::Symbol | Kind::BadNumber | Kind::Title | Kind::Verbatim | Kind::Unknown | Kind::End => {
-                Err(self.unexpected("an expression"))
-            }
+            Kind::Word
+            | Kind::Number
+            | Kind::Symbol
+            | Kind::BadNumber
+            | Kind::Title
+            | Kind::Verbatim
+            | Kind::Unknown
+            | Kind::End => Err(self.unexpected("an expression")),
         }
+    }
+
+    /// `[i]` and the height of i, or nothing and 0.
+    pub(super) fn optional_index(&mut self) -> Parsed<(Option<Expr>, usize)> {
+        if !self.eat_symbol("[") {
+            return Ok((None, 0));
+        }
+        let (index, height) = self.nested(|p| p.binary(1))?;
+        self.expect_symbol("]", "an operator or `]`")?;
+        Ok((Some(index), height))
     }
 
     /// `(a, b)` with the height of the tallest argument.
@@ -196,7 +212,7 @@ impl Parser<'_> {
         let value = if token.kind == Kind::Number {
             self.text(token).parse().ok()
         } else {
-            None
+            self.defined().map(f64::from)
         };
         match value {
             Some(value) => {
@@ -229,22 +245,16 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Refuses `x[…]`; `name` is x.
-    pub(super) fn no_arrays(&mut self, name: Span) -> super::Reported {
+    /// Refuses `x[…]` where it cannot stand; `name` is x.
+    pub(super) fn no_array(&mut self, name: Span, message: &str, help: &str) -> super::Reported {
         let span = name.to(self.peek().span);
-        self.unsupported(
-            span,
-            "arrays are not supported by this version",
-            "use one variable for each element",
-        )
+        self.unsupported(span, message, help)
     }
 
     /// Whether an operator could continue an expression here, on the same line.
     pub(super) fn at_stray(&self) -> bool {
         let token = self.peek();
         let ends = matches!(token.kind, Kind::End | Kind::Verbatim | Kind::Word) || self.at_symbol("}");
-        let refused = token.kind == Kind::Symbol
-            && (self.at_symbol("{") || keywords::find(&keywords::REFUSED_STATEMENTS, self.text(token)).is_some());
-        !(token.first || ends || refused)
+        !(token.first || ends || self.at_symbol("{") || self.at_symbol("~"))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Parsed, Parser};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::syntax::ast::{Ident, UseIon};
+use crate::syntax::ast::{Ident, Process, UseIon};
 use crate::syntax::keywords;
 
 impl Parser<'_> {
@@ -26,7 +26,7 @@ impl Parser<'_> {
         let word = self.word().unwrap_or_default();
         let keyword = self.peek();
         match word {
-            "SUFFIX" => {
+            "SUFFIX" | "POINT_PROCESS" | "ARTIFICIAL_CELL" | "JUNCTION_PROCESS" | "VOLTAGE_PROCESS" => {
                 self.advance();
                 let name = self.name("the mechanism's name")?;
                 if self.ast.neuron.suffix.is_some() {
@@ -35,29 +35,42 @@ impl Parser<'_> {
                     return Err(self.report(Diagnostic::error(Code::DuplicateDefinition, span, message)));
                 }
                 self.ast.neuron.suffix = Some(name);
+                self.ast.neuron.process = match word {
+                    "POINT_PROCESS" => Process::Point,
+                    "ARTIFICIAL_CELL" => Process::ArtificialCell,
+                    "JUNCTION_PROCESS" => Process::Junction,
+                    "VOLTAGE_PROCESS" => Process::Voltage,
+                    _ => Process::Density,
+                };
             }
             "USEION" => {
                 let ion = self.use_ion()?;
                 self.ast.neuron.ions.push(ion);
             }
-            "NONSPECIFIC_CURRENT" | "RANGE" | "GLOBAL" => {
+            "NONSPECIFIC_CURRENT" | "ELECTRODE_CURRENT" | "RANGE" | "GLOBAL" => {
                 self.advance();
                 let mut names = self.names("a name")?;
                 let list = match word {
                     "RANGE" => &mut self.ast.neuron.range,
                     "GLOBAL" => &mut self.ast.neuron.global,
+                    "ELECTRODE_CURRENT" => &mut self.ast.neuron.electrode,
                     _ => &mut self.ast.neuron.nonspecific,
                 };
                 list.append(&mut names);
             }
             "THREADSAFE" => {
                 self.advance();
+                // Names may follow that the simulator should protect; here nothing is shared between threads.
+                if self.at_name() && !self.peek().first {
+                    self.names("a name")?;
+                }
                 self.ast.neuron.threadsafe = true;
             }
             _ => match keywords::find(&keywords::REFUSED_NEURON, word) {
                 Some(refused) => self.skip_refused(refused),
                 None => {
-                    let wanted = "SUFFIX, USEION, NONSPECIFIC_CURRENT, RANGE, GLOBAL, THREADSAFE or `}`";
+                    let wanted =
+                        "SUFFIX, POINT_PROCESS, USEION, NONSPECIFIC_CURRENT, RANGE, GLOBAL or the like, or `}`";
                     return Err(self.unexpected_word(wanted, &keywords::NEURON_ENTRIES));
                 }
             },
@@ -70,7 +83,7 @@ impl Parser<'_> {
         self.advance();
         let ion = self.name("the name of an ion")?;
         let (mut read, mut write): (Vec<Ident>, Vec<Ident>) = (Vec::new(), Vec::new());
-        let mut valence = None;
+        let (mut valence, mut valence_name) = (None, None);
         loop {
             let start = self.peek().span;
             if self.eat_word("READ") {
@@ -78,26 +91,25 @@ impl Parser<'_> {
             } else if self.eat_word("WRITE") {
                 write.append(&mut self.names("a variable of the ion")?);
             } else if self.eat_word("VALENCE") {
-                valence = Some(self.valence(start)?);
+                if self.at_name() {
+                    valence_name = Some(self.name("the ion's charge")?);
+                } else {
+                    valence = Some(self.valence(start)?);
+                }
             } else {
                 return Ok(UseIon {
                     ion,
                     read,
                     write,
                     valence,
-                    valence_name: None,
+                    valence_name,
                 });
             }
         }
     }
 
     fn valence(&mut self, start: Span) -> Parsed<i32> {
-        if self.at_name() {
-            let span = start.to(self.peek().span);
-            let message = "a VALENCE that is not a number is not supported by this version";
-            return Err(self.unsupported(span, message, "write the ion's charge as a number"));
-        }
-        let value = self.signed_number("the ion's charge, a whole number")?;
+        let value = self.signed_number("the ion's charge, a whole number or a name")?;
         // Charges beyond this are not ions; the bound makes the conversion exact.
         let whole = (-100..=100).find(|&z| f64::from(z).total_cmp(&(value + 0.0)).is_eq());
         whole.ok_or_else(|| {
@@ -109,7 +121,7 @@ impl Parser<'_> {
         })
     }
 
-    /// Every mechanism that we can read has a SUFFIX; other kinds have been refused where they stand.
+    /// Every mechanism has a name.
     pub(super) fn check_suffix(&mut self) {
         let neuron = &self.ast.neuron;
         if neuron.suffix.is_some() {
@@ -127,7 +139,7 @@ impl Parser<'_> {
         let message = if neuron.span.is_empty() {
             "this file has no NEURON block"
         } else {
-            "this mechanism has no SUFFIX"
+            "nothing names this mechanism"
         };
         self.diagnostics
             .push(Diagnostic::error(Code::MissingSuffix, keyword, message));

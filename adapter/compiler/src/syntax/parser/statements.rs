@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Parsed, Parser};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::syntax::ast::{Block, Ident, Place, Statement, StatementKind};
+use crate::syntax::ast::{Block, Expr, Ident, Place, Statement, StatementKind};
 use crate::syntax::keywords;
 use crate::syntax::lexer::Kind;
 
@@ -17,6 +17,11 @@ struct Before<'s> {
 impl<'s> Parser<'s> {
     /// `{ LOCAL …  statements }`. Errors inside are reported and skipped; only a missing `{` fails.
     pub(super) fn block(&mut self) -> Parsed<Block> {
+        self.block_with(&mut |_| Ok(false))
+    }
+
+    /// A block in which `special` reads whatever is not a statement, and says whether it did.
+    pub(super) fn block_with(&mut self, special: &mut dyn FnMut(&mut Self) -> Parsed<bool>) -> Parsed<Block> {
         self.nested(|p| {
             let open = p.expect_symbol("{", "`{`")?;
             let mut block = Block::default();
@@ -27,7 +32,15 @@ impl<'s> Parser<'s> {
             p.entries(open, |p| {
                 if p.at_word("LOCAL") {
                     block.locals.append(&mut p.locals(&mut before)?);
-                } else {
+                } else if p.at_word("MUTEXLOCK") || p.at_word("MUTEXUNLOCK") {
+                    let span = p.advance().span;
+                    p.ignored(
+                        span,
+                        "locks are not needed: nothing is shared between threads",
+                        "remove it",
+                    );
+                    p.end_of_statement()?;
+                } else if !special(p)? {
                     block.statements.push(p.statement()?);
                 }
                 Ok(())
@@ -54,6 +67,10 @@ impl<'s> Parser<'s> {
             }
             let before = self.pos;
             if entry(self).is_err() {
+                // An entry that broke off at the end of its line leaves the next one whole.
+                if self.pos > before && self.peek().first && !self.goes_on() {
+                    continue;
+                }
                 self.skip_line();
                 // A stray closing parenthesis or the like must not stop the show.
                 if self.pos == before && !self.at_symbol("}") {
@@ -77,7 +94,8 @@ impl<'s> Parser<'s> {
         loop {
             let name = self.name("the name of a local variable")?;
             if self.at_symbol("[") {
-                return Err(self.no_arrays(name.span));
+                let help = "declare the array in ASSIGNED, or as LOCAL outside all blocks";
+                return Err(self.no_array(name.span, "an array cannot be LOCAL to a block", help));
             }
             if before.words.contains(name.name.as_str()) {
                 let message = format!("{} is used before this LOCAL declares it", name.name);
@@ -94,6 +112,8 @@ impl<'s> Parser<'s> {
     }
 
     fn statement(&mut self) -> Parsed<Statement> {
+        // PROTECT guards against other threads; the statement is what follows.
+        while self.eat_word("PROTECT") {}
         let token = self.peek();
         let text = if matches!(token.kind, Kind::Word | Kind::Symbol) {
             self.text(token)
@@ -105,6 +125,11 @@ impl<'s> Parser<'s> {
             "SOLVE" => self.solve()?,
             "CONDUCTANCE" => self.conductance()?,
             "TABLE" => self.table()?,
+            "FROM" => self.counted_loop()?,
+            "WHILE" | "while" => self.while_loop()?,
+            "~" => self.tilde_line()?,
+            "CONSERVE" => self.conserve()?,
+            "COMPARTMENT" => self.compartment()?,
             "{" => StatementKind::Block(self.block()?),
             "else" | "ELSE" => return Err(self.unexpected("a statement (there is no IF before this)")),
             _ => match keywords::find(&keywords::REFUSED_STATEMENTS, text) {
@@ -123,21 +148,24 @@ impl<'s> Parser<'s> {
 
     /// An assignment, a derivative or a call.
     fn simple(&mut self) -> Parsed<StatementKind> {
-        let target = self.name("a statement")?;
-        if self.at_symbol("[") {
-            return Err(self.no_arrays(target.span));
-        }
+        let name = self.name("a statement")?;
         if self.at_symbol("(") {
             let args = self.call_arguments()?;
             self.end_of_statement()?;
-            return Ok(StatementKind::Call { callee: target, args });
+            return Ok(StatementKind::Call { callee: name, args });
         }
-        let derivative = self.eat_symbol("'");
+        // The prime may stand on either side of an index.
+        let mut derivative = self.eat_symbol("'");
+        let index = self.optional_index()?.0;
+        if !derivative {
+            derivative = self.eat_symbol("'");
+        }
         if derivative && self.at_symbol("'") {
-            let span = target.span.to(self.peek().span);
-            let help = "introduce a state for the first derivative";
-            return Err(self.unsupported(span, "second derivatives are not supported by this version", help));
+            let span = name.span.to(self.peek().span);
+            let help = "introduce a state for the first derivative: x' = y, y' = …";
+            return Err(self.unsupported(span, "second derivatives are not supported", help));
         }
+        let target = Place { name, index };
         if self.at_symbol("==") {
             let message = "`==` compares; an assignment is written with `=`";
             return Err(
@@ -148,26 +176,47 @@ impl<'s> Parser<'s> {
         let value = self.expression()?;
         self.end_of_statement()?;
         Ok(if derivative {
-            StatementKind::Derivative {
-                state: Place {
-                    name: target,
-                    index: None,
-                },
-                value,
-            }
+            StatementKind::Derivative { state: target, value }
         } else {
-            StatementKind::Assign {
-                target: Place {
-                    name: target,
-                    index: None,
-                },
-                value,
-            }
+            StatementKind::Assign { target, value }
         })
     }
 
+    /// `FROM i = a TO b BY c { … }`
+    fn counted_loop(&mut self) -> Parsed<StatementKind> {
+        self.advance();
+        let variable = self.name("the variable of the loop")?;
+        self.local_names.insert(variable.name.clone());
+        self.expect_symbol("=", "`=` and the first value")?;
+        let from = self.expression()?;
+        if !self.eat_word("TO") {
+            return Err(self.unexpected("an operator, or TO and the last value"));
+        }
+        let to = self.expression()?;
+        let by = if self.eat_word("BY") {
+            Some(self.expression()?)
+        } else {
+            None
+        };
+        let body = self.block()?;
+        Ok(StatementKind::For {
+            variable,
+            from,
+            to,
+            by,
+            body,
+        })
+    }
+
+    fn while_loop(&mut self) -> Parsed<StatementKind> {
+        self.advance();
+        let condition = self.condition()?;
+        let body = self.block()?;
+        Ok(StatementKind::While { condition, body })
+    }
+
     /// Nothing but the start of another statement may follow on the same line.
-    fn end_of_statement(&mut self) -> Parsed<()> {
+    pub(super) fn end_of_statement(&mut self) -> Parsed<()> {
         if self.at_stray() {
             Err(self.unexpected("an operator or the end of the statement"))
         } else {
@@ -175,11 +224,17 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn conditional(&mut self) -> Parsed<StatementKind> {
-        self.advance();
+    /// `(c)`
+    fn condition(&mut self) -> Parsed<Expr> {
         self.expect_symbol("(", "`(` and the condition")?;
         let condition = self.expression()?;
         self.expect_symbol(")", "an operator or the `)` of the condition")?;
+        Ok(condition)
+    }
+
+    fn conditional(&mut self) -> Parsed<StatementKind> {
+        self.advance();
+        let condition = self.condition()?;
         let then = self.block()?;
         let mut otherwise = None;
         if self.eat_word("ELSE") || self.eat_word("else") {
@@ -213,8 +268,14 @@ impl<'s> Parser<'s> {
             steadystate = Some(self.name("a method, such as sparse")?);
         }
         if self.at_word("IFERROR") {
-            let span = self.peek().span;
-            return Err(self.unsupported(span, "IFERROR is not supported by this version", "remove it"));
+            let span = self.advance().span;
+            self.block()?;
+            let help = "remove it, or check the result of the step in a statement of its own";
+            self.ignored(
+                span,
+                "IFERROR is read and ignored: the solvers report no errors to the model",
+                help,
+            );
         }
         self.end_of_statement()?;
         Ok(StatementKind::Solve {

@@ -1,4 +1,0 @@
-NEURON {
-    SUFFIX x
-    USEION ca READ eca WRITE ica VALENCE z : error[unsupported]
-}
