@@ -128,6 +128,7 @@ fn the_list_of_syntax_codes_is_complete() {
         "parser/file_level.rs",
         "parser/kinetics.rs",
         "parser/neuron.rs",
+        "parser/quantity.rs",
         "parser/statements.rs",
         "parser/units.rs",
     ] {

@@ -346,22 +346,45 @@ fn hostile_repetition_is_survived() {
     }
 }
 
-/// Doubling the source about doubles the time; the generous factor tells linear from quadratic (which gives 16).
+/// Sixteen times the source takes about sixteen times as long; the generous factor tells linear from quadratic.
 #[test]
 fn time_is_linear() {
-    let statement = "if (v > 0) { LOCAL a a = 1(mV) + f(v)*m^3 }\n LOCAL b\n x = -K^n + * 2\n KINETIC\n";
-    let time = |n: usize| {
-        let source = format!("NEURON {{ SUFFIX t }}\nPROCEDURE p() {{\n{}}}\n", statement.repeat(n));
-        let best = (0..5).map(|_| {
-            let started = Instant::now();
-            let _ = parse(&source);
-            started.elapsed()
-        });
-        best.min().unwrap_or_default()
-    };
-    let (small, large) = (time(5_000), time(80_000));
-    assert!(
-        large < small * 16 * 5,
-        "16 times the source took {small:?} and {large:?}"
-    );
+    let rows = [
+        (
+            "PROCEDURE p() {\n",
+            "if (v > 0) { LOCAL a a = 1(mV) + f(v)*m^3 }\n LOCAL b\n x = -K^n + * 2\n KINETIC\n",
+        ),
+        (
+            "KINETIC k {\n",
+            "COMPARTMENT i, v[i]*1(um) {a}\n ~ a + 2 b[1] <-> c (f, r)\n ~ a << (x)\n FROM i = 0 TO N { PROTECT x = 1 }\n",
+        ),
+        (
+            "NET_RECEIVE (w) {\n",
+            "INITIAL { a = 1 }\n WHILE (a) { LOCAL b }\n WATCH x\n",
+        ),
+        (
+            "UNITS {\n",
+            "(a) = (millimolar/mole-k) x = (faraday) (coul)\n y = (a) (z)\n",
+        ),
+        // All on one line.
+        ("ASSIGNED { ", "a[3] (mV) b[N] <1> "),
+        ("PROCEDURE p() { ", "\"a\" \" REPRESENTS a:b 1(2) c[3] = ~ "),
+        ("", "DEFINE N 3 LOCAL a[N], b REPRESENTS ["),
+    ];
+    for (head, piece) in rows {
+        let time = |n: usize| {
+            let source = format!("NEURON {{ SUFFIX t }}\n{head}{}}}\n", piece.repeat(n));
+            let best = (0..5).map(|_| {
+                let started = Instant::now();
+                let _ = parse(&source);
+                started.elapsed()
+            });
+            best.min().unwrap_or_default()
+        };
+        let (small, large) = (time(1_000), time(16_000));
+        assert!(
+            large < small * 16 * 5,
+            "16 times the source took {small:?} and {large:?}: {piece}"
+        );
+    }
 }

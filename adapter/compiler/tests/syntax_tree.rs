@@ -285,6 +285,22 @@ fn named_constants_have_the_values_of_neuron() {
         ("k = (k) (joule/degC)", 1.380649e-23),
         ("e = (e) (coulombs)", 1.602176634e-19),
         ("N = (mole) (1)", 6.02214076e23),
+        ("h = (planck) (joule-sec)", 6.62607015e-34),
+        ("H = (hbar) (joule-sec)", 1.0545718176461565e-34),
+        ("c = (c) (cm/sec)", 29979245800.0),
+        ("c = (c) (m/s)", 299792458.0),
+        ("g = (g) (m/sec2)", 9.80665),
+        ("k = (boltzmann) (joule/degC)", 1.380649e-23),
+        ("R = (gasconstant) (joule/degC)", 8.31446261815324),
+        ("R = (R) (joule/degC)", 8.31446261815324),
+        ("x = (2 pi) (1)", std::f64::consts::TAU),
+        ("x = (ev) (joule)", 1.602176634e-19),
+        ("x = (atm) (pascal)", 101325.0),
+        ("x = (cal) (joule)", 4.1868),
+        ("F = (faraday) (C)", 96485.33212331001),
+        ("x = (volt-coul) (joule)", 1.0),
+        ("x = (1|4 m) (m)", 0.25),
+        ("x = (day) (s)", 86400.0),
     ];
     for (text, want) in rows {
         assert_eq!(constant(text).to_bits(), want.to_bits(), "{text}");
@@ -293,7 +309,18 @@ fn named_constants_have_the_values_of_neuron() {
     for (text, want) in [
         ("F = (faraday) (kilocoulombs)", 96.48533212331002),
         ("F = (faraday) (10000 coulomb)", 9.648533212331001),
+        ("x = (pi) (degree)", 1130.9733552923256),
+        ("q = (e) (picocoul)", 1.602176634e-07),
+        ("x = (siemens/cm2) (mho/m2)", 10000.0),
+        ("x = (e/k) (coul-degC/joule)", 11604.518121550082),
+        ("x = (hour) (ms)", 3600000.0),
         ("R = (mole k) (mV-coulomb/degC)", 8314.462618153239),
+        ("x = (hour/min-sec) (hertz)", 60.0),
+        // Units that the file defines, by their definitions.
+        ("(mine) = (1-3 coul) F = (faraday) (kilomine)", 96485.33212331001),
+        ("(molar) = (1/liter) (mM) = (millimolar) x = (mole/m3) (mole-mM)", 1.0),
+        // Arbor writes powers with a caret.
+        ("x = (mA/cm^2) (A*m^-2)", 10.0),
     ] {
         assert!((constant(text) / want - 1.0).abs() < 4.0 * f64::EPSILON, "{text}");
     }
@@ -301,7 +328,7 @@ fn named_constants_have_the_values_of_neuron() {
 
 fn constant(text: &str) -> f64 {
     let ast = accept(&format!("NEURON {{ SUFFIX t }}\nUNITS {{ {text} }}"));
-    ast.units[0].value.expect("a value")
+    ast.units.last().and_then(|u| u.value).expect("a value")
 }
 
 /// What follows an error is read all the same.

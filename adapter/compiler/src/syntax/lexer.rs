@@ -123,18 +123,20 @@ impl Lexer<'_> {
     }
 
     fn quoted(&mut self) {
-        let end = self.end_of_line();
-        match self.source[self.at + 1..end].find('"') {
-            Some(n) => self.push(Kind::Text, self.at + n + 2),
-            None => {
-                self.unterminated(
-                    end - self.at,
-                    "this quoted text has no end",
-                    "close it on the same line with \"",
-                );
-                self.push(Kind::Text, end);
-            }
+        let start = self.at + 1;
+        let end = self.source[start..]
+            .find(['"', '\n'])
+            .map_or(self.source.len(), |n| start + n);
+        if self.source[end..].starts_with('"') {
+            self.push(Kind::Text, end + 1);
+            return;
         }
+        self.unterminated(
+            end - self.at,
+            "this quoted text has no end",
+            "close it on the same line with \"",
+        );
+        self.push(Kind::Text, end);
     }
 
     fn number(&mut self) {

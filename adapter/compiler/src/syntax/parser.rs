@@ -10,11 +10,13 @@ mod expressions;
 mod file_level;
 mod kinetics;
 mod neuron;
+mod quantity;
 mod statements;
 mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::quantity::Known;
 use super::ast::{Ast, Ident};
 use super::keywords::{self, Refused};
 use super::lexer::{Kind, Token, lex};
@@ -58,6 +60,8 @@ pub(super) struct Parser<'s> {
     local_names: BTreeSet<String>,
     /// The names that DEFINE made integers.
     defines: BTreeMap<&'s str, u32>,
+    /// The units that UNITS defined, as far as their value is known.
+    units: Known,
     tilde: Tilde,
     /// Inside NET_RECEIVE, where INITIAL is a part of the block.
     in_net_receive: bool,
@@ -77,6 +81,7 @@ pub(super) fn parse(source: &str) -> (Ast, Vec<Diagnostic>) {
         expr_units: Vec::new(),
         local_names: BTreeSet::new(),
         defines: BTreeMap::new(),
+        units: Known::new(),
         tilde: Tilde::Refused,
         in_net_receive: false,
         ast: Ast::default(),

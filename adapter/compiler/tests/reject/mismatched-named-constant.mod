@@ -1,5 +1,7 @@
 UNITS {
     F = (faraday) (joule/degC) : error[unsupported]
+    F2 = (faraday) (coulomb2) : error[unsupported]
+    k = (k) (joule) : error[unsupported]
 }
 
 NEURON {

@@ -1,5 +1,9 @@
 UNITS {
-    c = (c) (cm/sec) : error[unsupported]
+    c = (lightyear) (cm) : error[unsupported]
+    d = (faraday) (zork) : error[unsupported]
+    x = (1e4 m) (m) : error[unsupported]
+    y = (m^100) (m) : error[unsupported]
+    z = (pi^) (1) : error[unsupported]
 }
 
 NEURON {
