@@ -257,7 +257,7 @@ proptest! {
 
 #[test]
 fn hostile_repetition_is_survived() {
-    const N: usize = 200_000;
+    const N: usize = 100_000;
     let block = |body: String| format!("NEURON {{ SUFFIX t }}\nBREAKPOINT {{\n x = {body}\n}}\n");
     for piece in ["a + ", "2 ", "2a + ", "a[", "a[1] + ", "a <-> ", "a << (", "a -> ("] {
         check(&format!("KINETIC k {{ ~ {}", piece.repeat(N)));

@@ -107,7 +107,11 @@ pub(super) const REFUSED_NEURON: [Refused; 8] = [
 /// Refused among statements.
 pub(super) const REFUSED_STATEMENTS: [Refused; 10] = [
     refused("FORALL", "FORALL", "write a FROM loop over the elements"),
-    refused("FOR_NETCONS", "loops over connections", WITHOUT_EVENTS),
+    refused(
+        "FOR_NETCONS",
+        "loops over connections",
+        "keep what belongs to one connection in further arguments of NET_RECEIVE",
+    ),
     refused("WATCH", "events from a threshold", WITHOUT_EVENTS),
     refused("PUTQ", "event queues", WITHOUT_EVENTS),
     refused("GETQ", "event queues", WITHOUT_EVENTS),

@@ -2,7 +2,10 @@ UNITS {
     c = (lightyear) (cm) : error[unsupported]
     d = (faraday) (zork) : error[unsupported]
     x = (1e4 m) (m) : error[unsupported]
-    y = (m^100) (m) : error[unsupported]
+    w = (pi^2147483648) (1) : error[unsupported]
+    W = (2^9) (1) : error[unsupported]
+    v = (pi^2147483647) (1) : error[unsupported]
+    y = (m^2147483647-m) (m) : error[unsupported]
     z = (pi^) (1) : error[unsupported]
 }
 

@@ -109,8 +109,6 @@ fn power(text: &str) -> Option<(i32, &str)> {
     let (digits, tail) = text.split_at(end);
     match digits {
         "" if !caret => Some((1, tail)),
-        // No unit has a power of three digits.
-        _ if digits.len() > 2 => None,
         _ => Some((sign * digits.parse::<i32>().ok()?, tail)),
     }
 }
