@@ -10,48 +10,88 @@
 
 use std::ops::Range;
 
-/// Matrix of one cell group: constant part, and room for the elimination.
+/// A symmetric matrix over the CVs of some cells, with the tree's sparsity, and room for its elimination.
 #[derive(Debug)]
-pub(crate) struct CableSolver {
+pub(crate) struct Tree {
     /// Parent CV, smaller than the own index; own index at a root.
     parent: Vec<usize>,
     /// CVs of each cell.
-    cells: Vec<Range<usize>>,
+    pub(crate) cells: Vec<Range<usize>>,
+    /// Minus the off-diagonal element that joins a CV to its parent; 0 at a root.
+    face: Vec<f64>,
+    /// Sum over all faces of a CV.
+    pub(crate) faces: Vec<f64>,
+    /// To be set before each elimination.
+    pub(crate) diagonal: Vec<f64>,
+}
+
+impl Tree {
+    /// `parent` and `face` per CV; no face crosses from one of `cells` to another.
+    pub(crate) fn new(parent: &[Option<usize>], cells: Vec<Range<usize>>, face: &[f64]) -> Self {
+        let n = parent.len();
+        let mut faces = vec![0.0; n];
+        let mut own_face = vec![0.0; n];
+        for (i, (&parent, &g)) in parent.iter().zip(face).enumerate() {
+            if let Some(p) = parent {
+                own_face[i] = g;
+                faces[i] += g;
+                faces[p] += g;
+            }
+        }
+        Self {
+            parent: parent.iter().enumerate().map(|(i, p)| p.unwrap_or(i)).collect(),
+            cells,
+            face: own_face,
+            faces,
+            diagonal: vec![0.0; n],
+        }
+    }
+
+    /// Replaces the right-hand side by the solution, cell by cell; uses up the diagonal.
+    pub(crate) fn eliminate(&mut self, x: &mut [f64]) {
+        let n = self.parent.len();
+        // Equal lengths, so that the loops below carry no bounds checks.
+        let (x, d, face) = (&mut x[..n], &mut self.diagonal[..n], &self.face[..n]);
+        for cell in &self.cells {
+            let root = cell.start;
+            // A cell without capacitance, conductance or faces has no equation to solve.
+            if cell.is_empty() || d[root] == 0.0 {
+                continue;
+            }
+            for k in (root + 1..cell.end).rev() {
+                let p = self.parent[k];
+                let factor = face[k] / d[k];
+                d[p] -= factor * face[k];
+                x[p] += factor * x[k];
+            }
+            x[root] /= d[root];
+            for k in root + 1..cell.end {
+                x[k] = (x[k] + face[k] * x[self.parent[k]]) / d[k];
+            }
+        }
+    }
+}
+
+/// The voltage system of one cell group.
+#[derive(Debug)]
+pub(crate) struct CableSolver {
+    /// Off-diagonal elements are conductances, µS.
+    tree: Tree,
     capacitance_pf: Vec<f64>,
-    /// Conductance to the parent, µS; 0 at a root.
-    face_us: Vec<f64>,
-    /// Sum of the conductances of all faces, µS.
-    faces_us: Vec<f64>,
-    /// Diagonal, µS.
-    diagonal: Vec<f64>,
 }
 
 impl CableSolver {
-    /// `parent` and `face_us` per CV; `cells` tiles the CVs, and no face crosses from one cell to another.
+    /// `parent` and `face_us` (conductance to the parent) per CV; `cells` tiles the CVs, and no face crosses from one cell
+    /// to another.
     pub(crate) fn new(
         parent: &[Option<usize>],
         cells: Vec<Range<usize>>,
         capacitance_pf: Vec<f64>,
         face_us: &[f64],
     ) -> Self {
-        let n = parent.len();
-        let mut faces_us = vec![0.0; n];
-        let mut own_face_us = vec![0.0; n];
-        for (i, (&parent, &g)) in parent.iter().zip(face_us).enumerate() {
-            if let Some(p) = parent {
-                own_face_us[i] = g;
-                faces_us[i] += g;
-                faces_us[p] += g;
-            }
-        }
-        let parent = parent.iter().enumerate().map(|(i, p)| p.unwrap_or(i)).collect();
         Self {
-            parent,
-            cells,
+            tree: Tree::new(parent, cells, face_us),
             capacitance_pf,
-            face_us: own_face_us,
-            faces_us,
-            diagonal: vec![0.0; n],
         }
     }
 
@@ -65,34 +105,18 @@ impl CableSolver {
         dt_ms: f64,
     ) {
         let per_us = 1e-3 / dt_ms;
-        let n = self.parent.len();
-        // Equal lengths, so that the loops below carry no bounds checks.
-        let (v, d) = (&mut voltage_mv[..n], &mut self.diagonal[..n]);
+        let n = self.capacitance_pf.len();
+        // Equal lengths, so that the loop below carries no bounds checks.
+        let (v, d) = (&mut voltage_mv[..n], &mut self.tree.diagonal[..n]);
         let (i, g, a) = (&current[..n], &conductance[..n], &area_um2[..n]);
-        let (c, faces, face) = (&self.capacitance_pf[..n], &self.faces_us[..n], &self.face_us[..n]);
+        let (c, faces) = (&self.capacitance_pf[..n], &self.tree.faces[..n]);
         for k in 0..n {
             let area = 1e-3 * a[k];
             let own = per_us * c[k] + area * g[k];
             d[k] = own + faces[k];
             v[k] = own * v[k] - area * i[k];
         }
-        for cell in &self.cells {
-            let root = cell.start;
-            // A cell without capacitance, conductance or faces has no equation to solve.
-            if cell.is_empty() || d[root] == 0.0 {
-                continue;
-            }
-            for k in (root + 1..cell.end).rev() {
-                let p = self.parent[k];
-                let factor = face[k] / d[k];
-                d[p] -= factor * face[k];
-                v[p] += factor * v[k];
-            }
-            v[root] /= d[root];
-            for k in root + 1..cell.end {
-                v[k] = (v[k] + face[k] * v[self.parent[k]]) / d[k];
-            }
-        }
+        self.tree.eliminate(v);
     }
 }
 

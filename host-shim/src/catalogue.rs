@@ -62,7 +62,7 @@ pub struct FieldInfo {
 }
 
 /// How a mechanism uses one ion.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IonDependency {
     /// Ion name, e.g. `ca`.
     pub name: String,

@@ -29,6 +29,8 @@ pub(crate) struct Watcher {
     pub(crate) cv: usize,
     pub(crate) cell: usize,
     pub(crate) detector: usize,
+    /// Where the time since its last spike is kept for POST_EVENT blocks.
+    pub(crate) slot: usize,
     threshold_mv: f64,
     crossed: bool,
     // Arbor keeps the previous voltage per CV and updates it detector by detector, so that a second detector on the
@@ -37,11 +39,12 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    pub(crate) fn new(cv: usize, cell: usize, detector: usize, threshold_mv: f64) -> Self {
+    pub(crate) fn new(cv: usize, cell: usize, detector: usize, threshold_mv: f64, slot: usize) -> Self {
         Self {
             cv,
             cell,
             detector,
+            slot,
             threshold_mv,
             crossed: false,
             previous_mv: 0.0,
@@ -75,7 +78,7 @@ mod tests {
     #[test]
     fn reports_each_rise_once_with_the_interpolated_time() {
         let trace = [-65.0, -20.0, 20.0, 30.0, -10.0, 10.0];
-        let mut watcher = Watcher::new(0, 3, 1, 0.0);
+        let mut watcher = Watcher::new(0, 3, 1, 0.0, 0);
         watcher.reset(&[trace[0]]);
         let spikes: Vec<Spike> = (1..trace.len())
             .filter_map(|k| watcher.test(&[trace[k]], (k - 1) as f64 * 0.1, k as f64 * 0.1))
@@ -91,7 +94,7 @@ mod tests {
 
     #[test]
     fn starting_above_threshold_is_no_spike() {
-        let mut watcher = Watcher::new(0, 0, 0, 0.0);
+        let mut watcher = Watcher::new(0, 0, 0, 0.0, 0);
         watcher.reset(&[10.0]);
         assert_eq!(watcher.test(&[20.0], 0.0, 0.1), None);
         assert_eq!(watcher.test(&[-5.0], 0.1, 0.2), None);

@@ -5,6 +5,7 @@
 //! between their reference points. An unbranched CV's reference point is its middle, any other's the fork next to the face.
 //! Knows no mechanisms, ions or time.
 
+mod diffusion;
 mod probe_weights;
 mod properties;
 #[cfg(test)]

@@ -241,6 +241,7 @@ pub(crate) struct PointerTables {
     pub(crate) states: Vec<*mut f64>,
     pub(crate) ions: Vec<IonState>,
     pub(crate) ions_06: Vec<IonState06>,
+    pub(crate) randoms: Vec<*const f64>,
 }
 
 // SAFETY: between calls the pointers are dead values, and no Rust code dereferences them at any time.

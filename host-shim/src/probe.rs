@@ -2,6 +2,7 @@
 //!
 //! Every probe is a linear functional Σ w·x of one array, so that recording costs the same whatever it is about.
 
+use crate::catalogue::MechanismKind;
 use crate::cell::CellDescription;
 use crate::discretise::Discretisation;
 use crate::group::Group;
@@ -76,6 +77,27 @@ pub enum ProbeKind {
         /// Where.
         at: Location,
     },
+    /// Diffusive concentration of an ion, mM.
+    IonDiffusive {
+        /// The ion.
+        ion: String,
+        /// Where.
+        at: Location,
+    },
+    /// A state of the point process that a target is. Targets merged into one instance share its states.
+    PointState {
+        /// Number of the target (see [`crate::cell::SynapsePlacement`]).
+        target: usize,
+        /// STATE or ASSIGNED variable.
+        state: String,
+    },
+    /// A RANGE parameter of the point process that a target is.
+    PointParameter {
+        /// Number of the target.
+        target: usize,
+        /// The parameter.
+        parameter: String,
+    },
     /// Σ w·Xi over CVs of the cell. graddiff's carriers keep ∂V/∂θ in the internal concentration of a made-up ion; with
     /// the weights of a voltage probe this is that probe's sensitivity.
     IonInternalInterpolated {
@@ -95,6 +117,7 @@ enum Array {
     IonReversal(usize),
     IonInternal(usize),
     IonExternal(usize),
+    IonDiffusive(usize),
     State(usize, usize),
     Parameter(usize, usize),
 }
@@ -108,6 +131,7 @@ impl Array {
             Self::IonReversal(ion) => &group.shared.ions[ion].reversal_mv,
             Self::IonInternal(ion) => &group.shared.ions[ion].internal_mm,
             Self::IonExternal(ion) => &group.shared.ions[ion].external_mm,
+            Self::IonDiffusive(ion) => &group.shared.ions[ion].diffusive_mm,
             Self::State(mechanism, row) => group.mechanisms[mechanism].state(row),
             Self::Parameter(mechanism, row) => group.mechanisms[mechanism].parameter(row),
         }
@@ -162,16 +186,31 @@ impl Place<'_> {
             ProbeKind::MembraneCurrent { at } => {
                 Ok(cx.tap(Array::MembraneCurrent, vec![(cx.first() + cx.cv(at)?, 1.0)]))
             }
-            ProbeKind::State { mechanism, state, at } => cx.state(mechanism, state, at),
+            ProbeKind::State { mechanism, state, at } => {
+                let (k, instance) = cx.instance(mechanism, at)?;
+                cx.state(k, instance, state)
+            }
             ProbeKind::Parameter {
                 mechanism,
                 parameter,
                 at,
-            } => cx.parameter(mechanism, parameter, at),
+            } => {
+                let (k, instance) = cx.instance(mechanism, at)?;
+                cx.parameter(k, instance, parameter)
+            }
             ProbeKind::IonCurrent { ion, at } => cx.ion(ion, &[(cx.cv(at)?, 1.0)], Array::IonCurrent),
             ProbeKind::IonReversal { ion, at } => cx.ion(ion, &[(cx.cv(at)?, 1.0)], Array::IonReversal),
             ProbeKind::IonInternal { ion, at } => cx.ion(ion, &[(cx.cv(at)?, 1.0)], Array::IonInternal),
             ProbeKind::IonExternal { ion, at } => cx.ion(ion, &[(cx.cv(at)?, 1.0)], Array::IonExternal),
+            ProbeKind::IonDiffusive { ion, at } => cx.ion_diffusive(ion, cx.cv(at)?),
+            ProbeKind::PointState { target, state } => {
+                let (k, instance) = cx.target(*target)?;
+                cx.state(k, instance, state)
+            }
+            ProbeKind::PointParameter { target, parameter } => {
+                let (k, instance) = cx.target(*target)?;
+                cx.parameter(k, instance, parameter)
+            }
             ProbeKind::IonInternalInterpolated { ion, weights } => {
                 let n_cvs = cx.discretisation.n_cvs();
                 if let Some(&(cv, weight)) = weights.iter().find(|(cv, w)| *cv >= n_cvs || !w.is_finite()) {
@@ -248,6 +287,16 @@ impl Resolver<'_> {
         };
         let &k = cell.names.get(mechanism).ok_or_else(not_painted)?;
         let cv = i32::try_from(self.first() + self.cv(at)?);
+        // Several point processes may sit in one CV; they are known by their targets.
+        let kind = self.group.mechanisms[k].info().kind;
+        if matches!(kind, MechanismKind::Point | MechanismKind::GapJunction) {
+            return Err(SimError::Kind {
+                cell: self.cell,
+                mechanism: mechanism.to_owned(),
+                found: kind,
+                expected: MechanismKind::Density,
+            });
+        }
         let range = cell.instances[k].clone();
         let cvs = &self.group.mechanisms[k].cvs()[range.clone()];
         let found = cv.ok().and_then(|cv| cvs.binary_search(&cv).ok());
@@ -260,26 +309,39 @@ impl Resolver<'_> {
         Ok((k, range.start + found.ok_or_else(uncovered)?))
     }
 
-    fn state(&self, mechanism: &str, state: &str, at: &Location) -> Result<Tap, SimError> {
-        let (k, instance) = self.instance(mechanism, at)?;
+    /// Mechanism of the group, and instance that a target is.
+    fn target(&self, target: usize) -> Result<(usize, usize), SimError> {
+        let at = self.group.find_target(self.in_group, target)?;
+        Ok((at.mechanism, at.instance as usize))
+    }
+
+    fn state(&self, k: usize, instance: usize, state: &str) -> Result<Tap, SimError> {
+        let set = &self.group.mechanisms[k];
         let unknown = || SimError::UnknownState {
-            mechanism: mechanism.to_owned(),
+            mechanism: set.name().to_owned(),
             state: state.to_owned(),
         };
-        let row = self.group.mechanisms[k].info().state(state).ok_or_else(unknown)?;
+        let row = set.info().state(state).ok_or_else(unknown)?;
         Ok(self.tap(Array::State(k, row), vec![(instance, 1.0)]))
     }
 
-    fn parameter(&self, mechanism: &str, parameter: &str, at: &Location) -> Result<Tap, SimError> {
-        let (k, instance) = self.instance(mechanism, at)?;
-        let info = self.group.mechanisms[k].info();
-        let row = info.parameter(parameter).ok_or_else(|| SimError::UnknownParameter {
-            cell: self.cell,
-            mechanism: mechanism.to_owned(),
-            parameter: parameter.to_owned(),
-            is_global: info.global(parameter).is_some(),
-        })?;
+    fn parameter(&self, k: usize, instance: usize, parameter: &str) -> Result<Tap, SimError> {
+        let row = self.group.mechanisms[k].parameter_row(self.cell, parameter)?;
         Ok(self.tap(Array::Parameter(k, row), vec![(instance, 1.0)]))
+    }
+
+    /// Without diffusivity there is no diffusive concentration, though its memory is there.
+    fn ion_diffusive(&self, ion: &str, cv: usize) -> Result<Tap, SimError> {
+        let diffuses = |i: &crate::cell::IonProperties| i.diffusivity_m2_per_s > 0.0;
+        if !self.description.ions.get(ion).is_some_and(diffuses) {
+            return Err(SimError::ProbeIon {
+                probe: self.index,
+                cell: self.cell,
+                ion: ion.to_owned(),
+                cv,
+            });
+        }
+        self.ion(ion, &[(cv, 1.0)], Array::IonDiffusive)
     }
 
     fn ion(&self, ion: &str, cvs: &[(usize, f64)], array: fn(usize) -> Array) -> Result<Tap, SimError> {

@@ -6,36 +6,6 @@ use crate::catalogue::MechanismKind;
 use crate::error::GeometryError;
 use crate::morphology::{Cable, Location};
 
-/// What a mechanism may need that this host does not offer yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Feature {
-    /// Kinds other than density.
-    Kind(MechanismKind),
-    /// WHITE_NOISE variables.
-    WhiteNoise,
-    /// POST_EVENT blocks.
-    PostEvents,
-    /// Diffusive concentrations (Xd).
-    DiffusiveIon,
-    /// A density mechanism that writes eX.
-    WriteReversal,
-    /// Rebinding of ions in a derived name (`mech/x=ca`).
-    IonRebinding,
-}
-
-impl std::fmt::Display for Feature {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Kind(kind) => write!(f, "being a {kind}"),
-            Self::WhiteNoise => f.write_str("white noise"),
-            Self::PostEvents => f.write_str("POST_EVENT"),
-            Self::DiffusiveIon => f.write_str("a diffusive concentration"),
-            Self::WriteReversal => f.write_str("writing a reversal potential"),
-            Self::IonRebinding => f.write_str("ion rebinding"),
-        }
-    }
-}
-
 /// An entry of a [`crate::Network`], by its position in its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joint {
@@ -83,16 +53,20 @@ pub enum SimError {
         /// The name.
         mechanism: String,
     },
-    /// The mechanism needs something that this host cannot do.
-    #[error("mechanism `{mechanism}` needs {feature}, which this host does not support")]
-    Unsupported {
+    /// A mechanism used as what it is not.
+    #[error("cell {cell}: `{mechanism}` is a {found}, used as a {expected}")]
+    Kind {
+        /// The cell.
+        cell: usize,
         /// The mechanism.
         mechanism: String,
-        /// What it needs.
-        feature: Feature,
+        /// What it is.
+        found: MechanismKind,
+        /// What it is used as.
+        expected: MechanismKind,
     },
     /// A derived name whose part after the slash cannot be read.
-    #[error("cell {cell}: `{assignment}` in `{mechanism}` is not of the form global=number")]
+    #[error("cell {cell}: `{assignment}` in `{mechanism}` is neither global=number nor ion=ion")]
     DerivedName {
         /// The cell.
         cell: usize,
@@ -100,6 +74,16 @@ pub enum SimError {
         mechanism: String,
         /// The offending part.
         assignment: String,
+    },
+    /// A derived name that gives two of a mechanism's ions the same name.
+    #[error("cell {cell}: `{mechanism}` uses ion `{ion}` in two roles")]
+    IonBoundTwice {
+        /// The cell.
+        cell: usize,
+        /// Name painted.
+        mechanism: String,
+        /// The ion.
+        ion: String,
     },
     /// No such global.
     #[error("cell {cell}: mechanism `{mechanism}` has no global `{global}`")]
@@ -160,7 +144,7 @@ pub enum SimError {
         value: f64,
     },
     /// A parameter without default that nobody sets.
-    #[error("cell {cell}: parameter `{parameter}` of `{mechanism}` has no default and is not set on {cable}")]
+    #[error("cell {cell}: parameter `{parameter}` of `{mechanism}` has no default and is not set{}", .cable.map(|c| format!(" on {c}")).unwrap_or_default())]
     UnsetParameter {
         /// The cell.
         cell: usize,
@@ -168,8 +152,28 @@ pub enum SimError {
         mechanism: String,
         /// The parameter.
         parameter: String,
-        /// Where.
-        cable: Cable,
+        /// Where, for a mechanism that has a place.
+        cable: Option<Cable>,
+    },
+    /// Two voltage processes in the same place.
+    #[error("cell {cell}: voltage processes on {first} and {second} overlap")]
+    OverlappingVoltage {
+        /// The cell.
+        cell: usize,
+        /// One of the cables.
+        first: Cable,
+        /// The other.
+        second: Cable,
+    },
+    /// A point process or junction where there is no membrane.
+    #[error("cell {cell}: `{mechanism}` at {at} lies on a CV without membrane")]
+    NoMembrane {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// The place.
+        at: Location,
     },
     /// One mechanism painted twice over the same place.
     #[error("cell {cell}: `{mechanism}` is painted on {first} and again on {second}, which overlap")]
@@ -232,6 +236,41 @@ pub enum SimError {
         found: i32,
         /// Valence wanted.
         expected: i32,
+    },
+    /// A mechanism uses the diffusive concentration of an ion without diffusivity.
+    #[error("cell {cell}: mechanism `{mechanism}` uses the diffusive concentration of `{ion}`, which does not diffuse")]
+    NotDiffusive {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// The ion.
+        ion: String,
+    },
+    /// A mechanism uses an ion in a place where no density mechanism or point process uses it. Voltage processes, gap
+    /// junctions and reversal potential mechanisms give an ion no place of its own.
+    #[error("cell {cell}: mechanism `{mechanism}` uses ion `{ion}` on CV {cv}, where the ion has no record")]
+    IonAbsent {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// The ion.
+        ion: String,
+        /// CV of the cell.
+        cv: usize,
+    },
+    /// A reversal potential mechanism that does not do what it is named for.
+    #[error("cell {cell}: reversal potential method `{mechanism}` of ion `{ion}` {what}")]
+    Reversal {
+        /// The cell.
+        cell: usize,
+        /// The mechanism.
+        mechanism: String,
+        /// The ion.
+        ion: String,
+        /// What is wrong.
+        what: &'static str,
     },
     /// Cells of one group disagree about an ion's valence.
     #[error("cell {cell}: ion `{ion}` has valence {found}, another cell of its group says {expected}")]

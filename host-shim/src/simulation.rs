@@ -74,7 +74,7 @@ impl Simulation {
         for (group, size) in sizes.into_iter().enumerate() {
             let first = cells.len();
             let members: Vec<_> = (first..first + size).map(|i| (i, &descriptions[i])).collect();
-            built.push(Group::new(&members, catalogues)?);
+            built.push(Group::new(&members, catalogues, network)?);
             cells.extend((0..size).map(|in_group| (group, in_group)));
         }
         Ok(Self {

@@ -5,41 +5,49 @@
 
 use crate::deliver::StepEvents;
 use crate::detector::Spike;
-use crate::group::Group;
+use crate::group::{Group, Lists};
 use crate::load::{Hook, run, run_events};
 use crate::sim_error::SimError;
 
 impl Group {
     /// Back to t = 0. Parameters keep the values last set; everything else is as after construction, so that a run after
-    /// a reset repeats the first one bit by bit.
+    /// a reset repeats the first one bit by bit. In Arbor the random numbers would go on where they are.
     ///
     /// INITIAL runs twice: the second time it sees concentrations to which the first has contributed.
     pub(crate) fn reset(&mut self) {
         self.shared.voltage_mv.copy_from_slice(&self.v_init_mv);
+        self.shared.time_since_spike_ms.fill(-1.0);
         for ion in &mut self.shared.ions {
             ion.reset();
         }
         for mechanism in &mut self.mechanisms {
             mechanism.reset_states();
+            mechanism.reset_noise();
         }
         self.stimuli.iter_mut().for_each(crate::stimulus::Stimulus::reset);
         self.shared.zero_currents();
-        self.run_all(Hook::Init, 0.0);
+        self.run_all(Hook::Init, |lists| &lists.voltage, 0.0);
+        self.run_all(Hook::Init, |lists| &lists.reversal, 0.0);
+        self.run_all(Hook::Init, |lists| &lists.main, 0.0);
         self.update_ions(0.0);
         self.shared.zero_currents();
-        self.run_all(Hook::Init, 0.0);
+        self.run_all(Hook::Init, |lists| &lists.reversal, 0.0);
+        self.run_all(Hook::Init, |lists| &lists.main, 0.0);
+        self.run_all(Hook::Init, |lists| &lists.voltage, 0.0);
         for watcher in &mut self.watchers {
             watcher.reset(&self.shared.voltage_mv);
         }
     }
 
-    /// Currents and conductances at the start of the step, from the state there.
+    /// Reversal potentials, then currents and conductances at the start of the step, from the state there.
     ///
     /// A mechanism receives its events right before it computes its currents: one that comes before it in the order of
     /// names has computed its own without them.
     pub(crate) fn currents(&mut self, t_ms: f64, dt_ms: f64, events: &StepEvents) {
+        self.run_all(Hook::ComputeCurrents, |lists| &lists.reversal, dt_ms);
         self.shared.zero_currents();
-        for (k, mechanism) in self.mechanisms.iter_mut().enumerate() {
+        for &k in &self.lists.main {
+            let mechanism = &mut self.mechanisms[k];
             events.sorted_into(k, &mut self.arrived);
             if !self.arrived.is_empty() {
                 run_events(&self.arrived, mechanism, &mut self.shared, dt_ms);
@@ -65,20 +73,44 @@ impl Group {
             &shared.area_um2,
             dt_ms,
         );
+        for solver in &mut self.diffusion {
+            solver.solve(&mut shared.ions[solver.ion].diffusive_mm, dt_ms);
+        }
         if let Some(error) = self.first_non_finite(t1_ms) {
             return Err(error);
         }
-        self.run_all(Hook::AdvanceState, dt_ms);
+        self.advance_states(|lists| &lists.main, dt_ms);
         self.update_ions(dt_ms);
+        if !self.lists.voltage.is_empty() {
+            self.run_all(Hook::ComputeCurrents, |lists| &lists.voltage, dt_ms);
+            self.advance_states(|lists| &lists.voltage, dt_ms);
+            if let Some(error) = self.first_non_finite(t1_ms) {
+                return Err(error);
+            }
+        }
         for watcher in &mut self.watchers {
-            spikes.extend(watcher.test(&self.shared.voltage_mv, t0_ms, t1_ms));
+            let spike = watcher.test(&self.shared.voltage_mv, t0_ms, t1_ms);
+            if let Some(since) = self.shared.time_since_spike_ms.get_mut(watcher.slot) {
+                *since = spike.map_or(-1.0, |s| t1_ms - s.time_ms);
+            }
+            spikes.extend(spike);
+        }
+        if self.lists.post_events {
+            self.run_all(Hook::PostEvent, |lists| &lists.main, dt_ms);
         }
         Ok(())
     }
 
-    fn run_all(&mut self, hook: Hook, dt_ms: f64) {
-        for mechanism in &mut self.mechanisms {
-            run(hook, mechanism, &mut self.shared, dt_ms);
+    fn run_all(&mut self, hook: Hook, list: fn(&Lists) -> &Vec<usize>, dt_ms: f64) {
+        for &k in list(&self.lists) {
+            run(hook, &mut self.mechanisms[k], &mut self.shared, dt_ms);
+        }
+    }
+
+    fn advance_states(&mut self, list: fn(&Lists) -> &Vec<usize>, dt_ms: f64) {
+        for &k in list(&self.lists) {
+            self.mechanisms[k].refresh_noise();
+            run(Hook::AdvanceState, &mut self.mechanisms[k], &mut self.shared, dt_ms);
         }
     }
 
@@ -87,7 +119,7 @@ impl Group {
         for ion in &mut self.shared.ions {
             ion.init_concentrations();
         }
-        self.run_all(Hook::WriteIons, dt_ms);
+        self.run_all(Hook::WriteIons, |lists| &lists.main, dt_ms);
     }
 
     fn first_non_finite(&self, t_ms: f64) -> Option<SimError> {

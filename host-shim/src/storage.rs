@@ -6,18 +6,23 @@
 
 mod aligned;
 mod constraints;
+mod ion;
 #[cfg(test)]
 mod tests;
 
 use std::ffi::c_void;
 
-use mech_abi::{AbiLevel, ConstraintPartition, EventStream, IonState, IonState06, Ppack};
+use mech_abi::{AbiLevel, ConstraintPartition, EventStream, Ppack};
 
 pub(crate) use aligned::Aligned;
 use constraints::Constraints;
+use ion::without_conductivity;
+pub(crate) use ion::{IonInitial, IonStorage};
 
-use crate::catalogue::MechanismInfo;
+use crate::catalogue::{MechanismInfo, MechanismKind};
 use crate::load::{MechanismHandle, PointerTables};
+use crate::noise::{Noise, NoiseKeys};
+use crate::sim_error::SimError;
 
 /// Alignment of arrays that all mechanisms share, bytes: a cache line, and the widest vector register.
 const SHARED_ALIGNMENT: usize = 64;
@@ -35,6 +40,10 @@ pub(crate) struct SharedStorage {
     pub(crate) area_um2: Aligned<f64>,
     /// CV to cell of the group.
     cell: Aligned<i32>,
+    /// Greatest number of detectors of a cell; 0 unless POST_EVENT blocks are to run.
+    n_detectors: usize,
+    /// Cell by cell, `n_detectors` each, ms; -1 where the step just done saw no spike.
+    pub(crate) time_since_spike_ms: Aligned<f64>,
     /// Sorted by name.
     pub(crate) ions: Vec<IonStorage>,
 }
@@ -45,6 +54,8 @@ pub(crate) struct SharedLayout {
     pub(crate) diam_um: Vec<f64>,
     pub(crate) area_um2: Vec<f64>,
     pub(crate) cell: Vec<i32>,
+    pub(crate) n_cells: usize,
+    pub(crate) n_detectors: usize,
 }
 
 impl SharedStorage {
@@ -60,12 +71,19 @@ impl SharedStorage {
             diam_um: copied(&layout.diam_um),
             area_um2: copied(&layout.area_um2),
             cell: Aligned::copied(&layout.cell, n, SHARED_ALIGNMENT, 0),
+            n_detectors: layout.n_detectors,
+            time_since_spike_ms: Aligned::filled(layout.n_cells * layout.n_detectors, SHARED_ALIGNMENT, -1.0),
             ions,
         }
     }
 
     pub(crate) fn n_cvs(&self) -> usize {
         self.area_um2.len()
+    }
+
+    /// Where [`SharedStorage::time_since_spike_ms`] keeps a detector of a cell of the group.
+    pub(crate) fn detector_slot(&self, cell: usize, detector: usize) -> usize {
+        cell * self.n_detectors + detector
     }
 
     /// Step 3 of the loop: currents and conductances start from zero.
@@ -75,94 +93,6 @@ impl SharedStorage {
         for ion in &mut self.ions {
             ion.current.fill(0.0);
             ion.conductivity.fill(0.0);
-        }
-    }
-}
-
-/// Arrays of one ion in a group, one value per CV in which some mechanism uses it.
-#[derive(Debug)]
-pub(crate) struct IonStorage {
-    pub(crate) name: String,
-    /// Ascending.
-    pub(crate) cv: Vec<i32>,
-    pub(crate) current: Aligned<f64>,
-    conductivity: Aligned<f64>,
-    pub(crate) reversal_mv: Aligned<f64>,
-    pub(crate) internal_mm: Aligned<f64>,
-    pub(crate) external_mm: Aligned<f64>,
-    diffusive_mm: Aligned<f64>,
-    charge: Aligned<f64>,
-    initial: IonInitial,
-}
-
-/// Where an ion's arrays start, one value per entry of [`IonStorage::cv`].
-#[derive(Debug, Default)]
-pub(crate) struct IonInitial {
-    pub(crate) reversal_mv: Vec<f64>,
-    /// Area averages over the whole CV.
-    pub(crate) reset_internal_mm: Vec<f64>,
-    pub(crate) reset_external_mm: Vec<f64>,
-    /// Averages over the part that no writer covers, normalised by the whole area.
-    pub(crate) init_internal_mm: Vec<f64>,
-    pub(crate) init_external_mm: Vec<f64>,
-    /// Some mechanism writes Xi (Xo).
-    pub(crate) internal_written: bool,
-    pub(crate) external_written: bool,
-}
-
-impl IonStorage {
-    pub(crate) fn new(name: String, valence: i32, cv: Vec<i32>, initial: IonInitial) -> Self {
-        let n = cv.len();
-        let zeros = || Aligned::filled(n, SHARED_ALIGNMENT, 0.0);
-        let copied = |values: &[f64]| Aligned::copied(values, n, SHARED_ALIGNMENT, 0.0);
-        Self {
-            name,
-            cv,
-            current: zeros(),
-            conductivity: zeros(),
-            reversal_mv: copied(&initial.reversal_mv),
-            internal_mm: copied(&initial.init_internal_mm),
-            external_mm: copied(&initial.init_external_mm),
-            diffusive_mm: copied(&initial.reset_internal_mm),
-            charge: Aligned::filled(1, SHARED_ALIGNMENT, f64::from(valence)),
-            initial,
-        }
-    }
-
-    /// Position of a CV in this ion's arrays.
-    pub(crate) fn position(&self, cv: usize) -> Option<usize> {
-        self.cv.binary_search(&i32::try_from(cv).ok()?).ok()
-    }
-
-    /// Start of a simulation. Arbor restores only what some mechanism declares to write; restoring all makes no
-    /// difference to the first run, and lets a later one repeat it even if a kernel writes more than it declares.
-    pub(crate) fn reset(&mut self) {
-        self.internal_mm.copy_from_slice(&self.initial.reset_internal_mm);
-        self.external_mm.copy_from_slice(&self.initial.reset_external_mm);
-        self.diffusive_mm.copy_from_slice(&self.initial.reset_internal_mm);
-        self.reversal_mv.copy_from_slice(&self.initial.reversal_mv);
-    }
-
-    /// Before `write_ions` adds the writers' parts.
-    pub(crate) fn init_concentrations(&mut self) {
-        if self.initial.internal_written {
-            self.internal_mm.copy_from_slice(&self.initial.init_internal_mm);
-        }
-        if self.initial.external_written {
-            self.external_mm.copy_from_slice(&self.initial.init_external_mm);
-        }
-    }
-
-    fn view(&mut self, index: *mut i32) -> IonState06 {
-        IonState06 {
-            current_density: self.current.as_mut_ptr(),
-            conductivity: self.conductivity.as_mut_ptr(),
-            reversal_potential: self.reversal_mv.as_mut_ptr(),
-            internal_concentration: self.internal_mm.as_mut_ptr(),
-            external_concentration: self.external_mm.as_mut_ptr(),
-            diffusive_concentration: self.diffusive_mm.as_mut_ptr(),
-            ionic_charge: self.charge.as_mut_ptr(),
-            index,
         }
     }
 }
@@ -179,8 +109,13 @@ pub(crate) struct MechanismStorage {
     /// weight, parameters, states: `value_stride` each.
     values: Aligned<f64>,
     globals: Vec<f64>,
-    /// node_index, then one index list per ion: `index_stride` each.
+    /// node_index, one index list per ion, then multiplicity or peer_index if there is one: `index_stride` each.
     indices: Aligned<i32>,
+    /// Which list of `indices` is the multiplicity.
+    multiplicity: Option<usize>,
+    /// Which list of `indices` is the peer index.
+    peer: Option<usize>,
+    noise: Option<Noise>,
     /// Positions in [`SharedStorage::ions`], in the order of the mechanism's table.
     ions: Vec<usize>,
     ion_lens: Vec<usize>,
@@ -192,12 +127,20 @@ pub(crate) struct MechanismStorage {
 #[derive(Debug, Default)]
 pub(crate) struct InstanceLayout {
     pub(crate) cv: Vec<i32>,
-    /// Covered part of the CV's area.
+    /// As the ABI wants it for the mechanism's kind.
     pub(crate) weight: Vec<f64>,
     /// One vector per row of the parameter table.
     pub(crate) parameters: Vec<Vec<f64>>,
     /// One value per row of the table of globals.
     pub(crate) globals: Vec<f64>,
+    /// One name per row of the table of ions.
+    pub(crate) ions: Vec<String>,
+    /// Empty if the mechanism's instances are never merged.
+    pub(crate) multiplicity: Vec<i32>,
+    /// CV at the other side; empty unless this is a gap junction.
+    pub(crate) peer: Vec<i32>,
+    /// Who draws random numbers; used if the mechanism has random variables.
+    pub(crate) noise: NoiseKeys,
 }
 
 impl MechanismStorage {
@@ -206,7 +149,7 @@ impl MechanismStorage {
     pub(crate) fn new(
         name: String,
         mechanism: MechanismHandle,
-        layout: &InstanceLayout,
+        layout: InstanceLayout,
         shared: &SharedStorage,
     ) -> Option<Self> {
         let info = mechanism.info();
@@ -220,7 +163,16 @@ impl MechanismStorage {
             && layout.parameters.len() == info.parameters.len()
             && layout.parameters.iter().all(|p| p.len() == width)
             && layout.globals.len() == info.globals.len()
-            && info.random_variables.is_empty();
+            && layout.ions.len() == info.ions.len()
+            && [0, width].contains(&layout.multiplicity.len())
+            && layout.peer.len()
+                == if info.kind == MechanismKind::GapJunction {
+                    width
+                } else {
+                    0
+                }
+            && layout.peer.iter().all(in_group)
+            && (info.random_variables.is_empty() || layout.noise.instances.len() == width);
         if !fits {
             return None;
         }
@@ -239,23 +191,31 @@ impl MechanismStorage {
             columns.next()?.fill(field.default.unwrap_or(f64::NAN));
         }
 
-        let mut indices = Aligned::filled((1 + info.ions.len()) * index_stride, alignment, 0);
+        let (merged, joined) = (!layout.multiplicity.is_empty(), !layout.peer.is_empty());
+        let lists = 1 + info.ions.len() + usize::from(merged) + usize::from(joined);
+        let mut indices = Aligned::filled(lists * index_stride, alignment, 0);
         let mut columns = indices.chunks_exact_mut(index_stride);
         let node_index = columns.next()?;
         extend(node_index, &layout.cv, *layout.cv.last()?);
         let constraints = Constraints::new(node_index, width, info.partition_width, mechanism.abi());
         let mut ions = Vec::with_capacity(info.ions.len());
-        for dependency in &info.ions {
-            let ion = shared
-                .ions
-                .binary_search_by(|i| i.name.as_str().cmp(&dependency.name))
-                .ok()?;
+        for name in &layout.ions {
+            let ion = shared.ions.binary_search_by(|i| i.name.as_str().cmp(name)).ok()?;
             let cvs = &shared.ions[ion].cv;
             let at = |cv| i32::try_from(cvs.binary_search(cv).ok()?).ok();
             let index: Vec<i32> = layout.cv.iter().map(at).collect::<Option<_>>()?;
             extend(columns.next()?, &index, *index.last()?);
             ions.push(ion);
         }
+        if merged {
+            extend(columns.next()?, &layout.multiplicity, 0);
+        }
+        if joined {
+            extend(columns.next()?, &layout.peer, *layout.peer.last()?);
+        }
+        let variables = info.random_variables.len();
+        let noise = (variables > 0).then(|| Noise::new(layout.noise, variables, value_stride, alignment));
+        let after_ions = 1 + info.ions.len();
         Some(Self {
             name,
             width,
@@ -263,8 +223,11 @@ impl MechanismStorage {
             value_stride,
             index_stride,
             values,
-            globals: layout.globals.clone(),
+            globals: layout.globals,
             indices,
+            multiplicity: merged.then_some(after_ions),
+            peer: joined.then_some(after_ions + usize::from(merged)),
+            noise,
             ion_lens: ions.iter().map(|&ion| shared.ions[ion].cv.len()).collect(),
             ions,
             constraints,
@@ -294,6 +257,17 @@ impl MechanismStorage {
     /// CV of each instance.
     pub(crate) fn cvs(&self) -> &[i32] {
         &self.indices[..self.width]
+    }
+
+    /// Position of a RANGE parameter; `cell` is for the message.
+    pub(crate) fn parameter_row(&self, cell: usize, parameter: &str) -> Result<usize, SimError> {
+        let info = self.info();
+        info.parameter(parameter).ok_or_else(|| SimError::UnknownParameter {
+            cell,
+            mechanism: self.name.clone(),
+            parameter: parameter.to_owned(),
+            is_global: info.global(parameter).is_some(),
+        })
     }
 
     /// Values of one parameter, one per instance.
@@ -331,6 +305,16 @@ impl MechanismStorage {
         }
     }
 
+    /// Random numbers start again.
+    pub(crate) fn reset_noise(&mut self) {
+        self.noise.iter_mut().for_each(Noise::reset);
+    }
+
+    /// Draws the random numbers of the next step.
+    pub(crate) fn refresh_noise(&mut self) {
+        self.noise.iter_mut().for_each(Noise::refresh);
+    }
+
     fn column(&self, k: usize) -> &[f64] {
         let start = k * self.value_stride;
         &self.values[start..start + self.width]
@@ -346,6 +330,7 @@ impl MechanismStorage {
         let values = self.values.as_mut_ptr();
         let column = |k: usize| values.wrapping_add(k * self.value_stride);
         let indices = self.indices.as_mut_ptr();
+        let list = |k: usize| indices.wrapping_add(k * self.index_stride);
         self.tables.parameters.clear();
         self.tables.parameters.extend((0..n_parameters).map(|k| column(1 + k)));
         self.tables.states.clear();
@@ -357,19 +342,23 @@ impl MechanismStorage {
         for (k, (&ion, &len)) in self.ions.iter().zip(&self.ion_lens).enumerate() {
             let ion = &mut shared.ions[ion];
             assert_eq!(ion.cv.len(), len, "mechanism storage belongs to another group");
-            let view = ion.view(indices.wrapping_add((1 + k) * self.index_stride));
+            let view = ion.view(list(1 + k));
             match abi {
                 AbiLevel::V0_6 => self.tables.ions_06.push(view),
                 AbiLevel::V0_7 => self.tables.ions.push(without_conductivity(view)),
             }
         }
+        self.tables.randoms.clear();
+        self.tables
+            .randoms
+            .extend(self.noise.iter_mut().flat_map(Noise::present));
         let ion_states = match abi {
             AbiLevel::V0_6 => self.tables.ions_06.as_mut_ptr().cast::<c_void>(),
             AbiLevel::V0_7 => self.tables.ions.as_mut_ptr().cast::<c_void>(),
         };
         Ppack {
             width: u32_of(self.width),
-            n_detectors: 0,
+            n_detectors: i32::try_from(shared.n_detectors).unwrap_or(0),
             vec_ci: shared.cell.as_mut_ptr(),
             dt: dt_ms,
             vec_v: shared.voltage_mv.as_mut_ptr(),
@@ -378,10 +367,10 @@ impl MechanismStorage {
             temperature_degc: shared.temperature_degc.as_mut_ptr(),
             diam_um: shared.diam_um.as_mut_ptr(),
             area_um2: shared.area_um2.as_mut_ptr(),
-            time_since_spike: std::ptr::null_mut(),
+            time_since_spike: shared.time_since_spike_ms.as_mut_ptr(),
             node_index: indices,
-            peer_index: std::ptr::null_mut(),
-            multiplicity: std::ptr::null_mut(),
+            peer_index: self.peer.map_or(std::ptr::null_mut(), list),
+            multiplicity: self.multiplicity.map_or(std::ptr::null_mut(), list),
             weight: values,
             mechanism_id: 0,
             events: EventStream {
@@ -393,7 +382,7 @@ impl MechanismStorage {
             state_vars: self.tables.states.as_mut_ptr(),
             globals: self.globals.as_mut_ptr(),
             ion_states,
-            random_numbers: std::ptr::null(),
+            random_numbers: self.tables.randoms.as_ptr(),
         }
     }
 }
@@ -410,18 +399,6 @@ impl Constraints {
             independent: self.independent.as_mut_ptr(),
             none: self.none.as_mut_ptr(),
         }
-    }
-}
-
-fn without_conductivity(v: IonState06) -> IonState {
-    IonState {
-        current_density: v.current_density,
-        reversal_potential: v.reversal_potential,
-        internal_concentration: v.internal_concentration,
-        external_concentration: v.external_concentration,
-        diffusive_concentration: v.diffusive_concentration,
-        ionic_charge: v.ionic_charge,
-        index: v.index,
     }
 }
 

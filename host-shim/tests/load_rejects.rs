@@ -10,8 +10,8 @@
 
 use host_shim::load::NameProblem;
 use host_shim::{
-    AbiChoice, AbiLevel, Cable, Catalogue, CellDescription, CvPolicy, DensityPaint, Feature, LoadError, Location,
-    Morphology, Point, Probe, ProbeKind, Schedule, SegmentTree, SimError, Simulation,
+    AbiChoice, AbiLevel, Cable, Catalogue, CellDescription, CvPolicy, DensityPaint, LoadError, Location, Morphology,
+    Point, Probe, ProbeKind, Schedule, SegmentTree, SimError, Simulation,
 };
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -267,9 +267,9 @@ fn the_level_asked_for_must_be_the_catalogues() {
     );
 }
 
-/// Loadable, but not runnable: kinds and features of the next issue are refused by name, not mistreated.
+/// Loadable, but not for what it is used as, or not without more.
 #[test]
-fn what_the_step_does_not_do_is_refused() {
+fn mechanisms_are_refused_where_they_do_not_belong() {
     for (flag, kind) in [
         ("-DKIND=1", host_shim::MechanismKind::Point),
         ("-DKIND=3", host_shim::MechanismKind::ReversalPotential),
@@ -279,7 +279,7 @@ fn what_the_step_does_not_do_is_refused() {
         let catalogue = load(&compile("good", &[flag]), AbiChoice::Auto).unwrap();
         let error = Simulation::new(vec![vec![cell("leak")]], &[catalogue]).unwrap_err();
         assert!(
-            matches!(&error, SimError::Unsupported { feature: Feature::Kind(k), .. } if *k == kind),
+            matches!(&error, SimError::Kind { found, .. } if *found == kind),
             "{error:?}"
         );
     }

@@ -78,6 +78,7 @@ def probe(cell, quantity, tag):
         "ion_reversal": A.cable_probe_ion_reversal_potential,
         "ion_internal": A.cable_probe_ion_int_concentration,
         "ion_external": A.cable_probe_ion_ext_concentration,
+        "ion_diffusive": A.cable_probe_ion_diff_concentration,
     }
     if kind in of_ion:
         return of_ion[kind](location(quantity["at"]), quantity["ion"], tag)

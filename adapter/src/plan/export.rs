@@ -168,6 +168,9 @@ impl Request {
             ProbeKind::IonReversal { ion, at } => Variable::IonReversal { ion, at: place(at) },
             ProbeKind::IonInternal { ion, at } => Variable::IonInternal { ion, at: place(at) },
             ProbeKind::IonExternal { ion, at } => Variable::IonExternal { ion, at: place(at) },
+            ProbeKind::IonDiffusive { ion, at } => Variable::IonDiffusive { ion, at: place(at) },
+            ProbeKind::PointState { target, state } => Variable::PointState { target, state },
+            ProbeKind::PointParameter { target, parameter } => Variable::PointParameter { target, parameter },
             ProbeKind::IonInternalInterpolated { ion, weights } => {
                 let at_cv = |cv| {
                     Some(Variable::IonInternal {

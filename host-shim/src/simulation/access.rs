@@ -30,7 +30,7 @@ impl Simulation {
     /// [`SimError::NoSuchCell`], [`SimError::NotPainted`], [`SimError::UnknownParameter`].
     pub fn parameter(&self, cell: usize, mechanism: &str, parameter: &str) -> Result<Vec<f64>, SimError> {
         let (set, range) = self.set(cell, mechanism)?;
-        let row = parameter_row(cell, set, parameter)?;
+        let row = set.parameter_row(cell, parameter)?;
         Ok(set.parameter(row)[range].to_vec())
     }
 
@@ -46,7 +46,7 @@ impl Simulation {
         values: &[f64],
     ) -> Result<(), SimError> {
         let (set, range) = self.set(cell, mechanism)?;
-        let row = parameter_row(cell, set, parameter)?;
+        let row = set.parameter_row(cell, parameter)?;
         let names = || (mechanism.to_owned(), parameter.to_owned());
         if values.len() != range.len() {
             let ((mechanism, parameter), found, expected) = (names(), values.len(), range.len());
@@ -93,7 +93,7 @@ impl Simulation {
     pub fn target_parameter(&self, cell: usize, target: usize, parameter: &str) -> Result<f64, SimError> {
         let (group, to) = resolve(Target { cell, target }, &self.groups, &self.cells)?;
         let set = &self.groups[group].mechanisms[to.mechanism];
-        let row = parameter_row(cell, set, parameter)?;
+        let row = set.parameter_row(cell, parameter)?;
         let instance = to.instance as usize;
         Ok(set.parameter(row)[instance])
     }
@@ -112,7 +112,7 @@ impl Simulation {
     ) -> Result<(), SimError> {
         let (group, to) = resolve(Target { cell, target }, &self.groups, &self.cells)?;
         let set = &mut self.groups[group].mechanisms[to.mechanism];
-        let row = parameter_row(cell, set, parameter)?;
+        let row = set.parameter_row(cell, parameter)?;
         if !value.is_finite() {
             return Err(SimError::BadParameter {
                 cell,
@@ -143,14 +143,4 @@ impl Simulation {
         let group = &self.groups[group];
         Ok((&group.mechanisms[k], group.cells[in_group].instances[k].clone()))
     }
-}
-
-fn parameter_row(cell: usize, set: &MechanismStorage, parameter: &str) -> Result<usize, SimError> {
-    let info = set.info();
-    info.parameter(parameter).ok_or_else(|| SimError::UnknownParameter {
-        cell,
-        mechanism: set.name().to_owned(),
-        parameter: parameter.to_owned(),
-        is_global: info.global(parameter).is_some(),
-    })
 }

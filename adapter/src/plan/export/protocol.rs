@@ -210,6 +210,27 @@ pub enum Variable {
         /// Where.
         at: Place,
     },
+    /// Diffusive concentration of an ion, mM.
+    IonDiffusive {
+        /// The ion.
+        ion: String,
+        /// Where.
+        at: Place,
+    },
+    /// A state of the point process that a target of events is.
+    PointState {
+        /// Its number on the cell.
+        target: usize,
+        /// STATE or ASSIGNED variable.
+        state: String,
+    },
+    /// A RANGE parameter of the point process that a target of events is.
+    PointParameter {
+        /// Its number on the cell.
+        target: usize,
+        /// The parameter.
+        parameter: String,
+    },
 }
 
 /// A weighted sum of samples: (index in [`Request::record`], weight).

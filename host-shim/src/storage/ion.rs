@@ -1,0 +1,106 @@
+//! Memory of the ions of a group.
+
+use mech_abi::{IonState, IonState06};
+
+use super::{Aligned, SHARED_ALIGNMENT};
+
+/// Arrays of one ion in a group, one value per CV in which some mechanism uses it.
+#[derive(Debug)]
+pub(crate) struct IonStorage {
+    pub(crate) name: String,
+    /// Ascending.
+    pub(crate) cv: Vec<i32>,
+    pub(crate) current: Aligned<f64>,
+    pub(super) conductivity: Aligned<f64>,
+    pub(crate) reversal_mv: Aligned<f64>,
+    pub(crate) internal_mm: Aligned<f64>,
+    pub(crate) external_mm: Aligned<f64>,
+    pub(crate) diffusive_mm: Aligned<f64>,
+    charge: Aligned<f64>,
+    initial: IonInitial,
+}
+
+/// Where an ion's arrays start, one value per entry of [`IonStorage::cv`].
+#[derive(Debug, Default)]
+pub(crate) struct IonInitial {
+    pub(crate) reversal_mv: Vec<f64>,
+    /// Area averages over the whole CV.
+    pub(crate) reset_internal_mm: Vec<f64>,
+    pub(crate) reset_external_mm: Vec<f64>,
+    /// Averages over the part that no writer covers, normalised by the whole area.
+    pub(crate) init_internal_mm: Vec<f64>,
+    pub(crate) init_external_mm: Vec<f64>,
+    /// Some mechanism writes Xi (Xo).
+    pub(crate) internal_written: bool,
+    pub(crate) external_written: bool,
+}
+
+impl IonStorage {
+    pub(crate) fn new(name: String, valence: i32, cv: Vec<i32>, initial: IonInitial) -> Self {
+        let n = cv.len();
+        let zeros = || Aligned::filled(n, SHARED_ALIGNMENT, 0.0);
+        let copied = |values: &[f64]| Aligned::copied(values, n, SHARED_ALIGNMENT, 0.0);
+        Self {
+            name,
+            cv,
+            current: zeros(),
+            conductivity: zeros(),
+            reversal_mv: copied(&initial.reversal_mv),
+            internal_mm: copied(&initial.init_internal_mm),
+            external_mm: copied(&initial.init_external_mm),
+            diffusive_mm: copied(&initial.reset_internal_mm),
+            charge: Aligned::filled(1, SHARED_ALIGNMENT, f64::from(valence)),
+            initial,
+        }
+    }
+
+    /// Position of a CV in this ion's arrays.
+    pub(crate) fn position(&self, cv: usize) -> Option<usize> {
+        self.cv.binary_search(&i32::try_from(cv).ok()?).ok()
+    }
+
+    /// Start of a simulation. Arbor restores only what some mechanism declares to write; restoring all makes no
+    /// difference to the first run, and lets a later one repeat it even if a kernel writes more than it declares.
+    pub(crate) fn reset(&mut self) {
+        self.internal_mm.copy_from_slice(&self.initial.reset_internal_mm);
+        self.external_mm.copy_from_slice(&self.initial.reset_external_mm);
+        self.diffusive_mm.copy_from_slice(&self.initial.reset_internal_mm);
+        self.reversal_mv.copy_from_slice(&self.initial.reversal_mv);
+    }
+
+    /// Before `write_ions` adds the writers' parts.
+    pub(crate) fn init_concentrations(&mut self) {
+        if self.initial.internal_written {
+            self.internal_mm.copy_from_slice(&self.initial.init_internal_mm);
+        }
+        if self.initial.external_written {
+            self.external_mm.copy_from_slice(&self.initial.init_external_mm);
+        }
+    }
+
+    pub(super) fn view(&mut self, index: *mut i32) -> IonState06 {
+        IonState06 {
+            current_density: self.current.as_mut_ptr(),
+            conductivity: self.conductivity.as_mut_ptr(),
+            reversal_potential: self.reversal_mv.as_mut_ptr(),
+            internal_concentration: self.internal_mm.as_mut_ptr(),
+            external_concentration: self.external_mm.as_mut_ptr(),
+            diffusive_concentration: self.diffusive_mm.as_mut_ptr(),
+            ionic_charge: self.charge.as_mut_ptr(),
+            index,
+        }
+    }
+}
+
+/// The same view at level 0.7.
+pub(super) fn without_conductivity(v: IonState06) -> IonState {
+    IonState {
+        current_density: v.current_density,
+        reversal_potential: v.reversal_potential,
+        internal_concentration: v.internal_concentration,
+        external_concentration: v.external_concentration,
+        diffusive_concentration: v.diffusive_concentration,
+        ionic_charge: v.ionic_charge,
+        index: v.index,
+    }
+}
