@@ -3,6 +3,8 @@
 //! The types are the format: the JSON Schema in `adapter/schema/experiment.schema.json` is generated from them, and a
 //! test keeps it current. [`read`] turns text into an [`Experiment`] or a message with line and column.
 
+mod cell;
+mod network;
 pub mod read;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::control::{Horizon, Optimiser, Stop, Transform, Window};
+
+pub use cell::{
+    Cell, CvPolicy, Detector, Ion, Location, Morphology, Paint, Properties, Pulse, Region, RegionExpr,
+    ReversalMechanism, ReversalMethod, Segment, Stimulus, Template,
+};
+pub use network::{
+    Connection, GapJunction, Generator, Indegree, Junction, NamedRule, Placement, Poisson, Population, Probability,
+    Receiver, Regular, Rule, Sender, Site, Synapse, Uniform,
+};
 
 /// One experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,8 +42,18 @@ pub struct Experiment {
     #[serde(default)]
     pub integrator: Integrator,
     /// The cells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<Cell>,
-    /// Cells that are simulated as one group, by name; the others get a group each.
+    /// Cells in numbers. Wherever a cell is named, a population or one of its members (`name[0]`, …) may be named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub populations: Vec<Population>,
+    /// Connections from detectors to synapses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connections: Vec<Connection>,
+    /// Gap junctions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gap_junctions: Vec<GapJunction>,
+    /// Cells that are simulated as one group, by name; the others get a group each. Gap junctions merge groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<Vec<String>>,
     /// Time.
@@ -78,265 +99,6 @@ impl From<Integrator> for compiler::Integrator {
     }
 }
 
-/// One cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Cell {
-    /// Its name.
-    pub name: String,
-    /// Its shape.
-    pub morphology: Morphology,
-    /// How branches are cut into control volumes; one per branch if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cv_policy: Option<CvPolicy>,
-    /// Cable properties of the whole cell.
-    #[serde(default)]
-    pub properties: Properties,
-    /// Ions: changes of, and additions to, Arbor's defaults for na, k and ca.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub ions: BTreeMap<String, Ion>,
-    /// Named regions.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub regions: BTreeMap<String, Region>,
-    /// What is painted where.
-    pub paint: Vec<Paint>,
-    /// Current clamps.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub stimuli: Vec<Stimulus>,
-    /// Spike detectors.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub detectors: Vec<Detector>,
-}
-
-/// The shape of a cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Morphology {
-    /// An SWC file, relative to this file, read as Arbor does.
-    Swc(PathBuf),
-    /// An SWC file read as NEURON does (a soma of one sample becomes a cylinder).
-    SwcNeuron(PathBuf),
-    /// One unbranched cylinder, tag 1.
-    Cylinder {
-        /// Length, µm.
-        length_um: f64,
-        /// Diameter, µm.
-        diameter_um: f64,
-    },
-    /// Segments, each a frustum.
-    Segments(Vec<Segment>),
-}
-
-/// One frustum.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Segment {
-    /// Index of the segment it continues; absent for a root.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<usize>,
-    /// Proximal end [x, y, z, radius], µm; the parent's distal end if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prox: Option<[f64; 4]>,
-    /// Distal end [x, y, z, radius], µm.
-    pub dist: [f64; 4],
-    /// Tag: 1 soma, 2 axon, 3 dendrite, 4 apical dendrite, others free.
-    #[serde(default = "soma_tag")]
-    pub tag: i32,
-}
-
-fn soma_tag() -> i32 {
-    1
-}
-
-/// How branches are cut into control volumes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum CvPolicy {
-    /// One for the whole cell.
-    Single,
-    /// The same number on every branch.
-    FixedPerBranch {
-        /// How many.
-        n: usize,
-        /// Forks lie inside control volumes.
-        #[serde(default)]
-        interior_forks: bool,
-    },
-    /// None longer than this.
-    MaxExtent {
-        /// Greatest length, µm.
-        um: f64,
-        /// Forks lie inside control volumes.
-        #[serde(default)]
-        interior_forks: bool,
-    },
-    /// One per segment.
-    EverySegment,
-    /// Boundaries at these places.
-    Explicit(Vec<Location>),
-}
-
-/// A place on a cell.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Location {
-    /// Branch, numbered as Arbor does.
-    pub branch: usize,
-    /// Relative position, 0 at the proximal end, 1 at the distal end.
-    pub pos: f64,
-}
-
-/// Cable properties. Defaults are Arbor's.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Properties {
-    /// Initial voltage, mV (−65).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub v_init_mv: Option<f64>,
-    /// Temperature, °C (6.3).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub temperature_degc: Option<f64>,
-    /// Axial resistivity, Ω·cm (35.4).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rl_ohm_cm: Option<f64>,
-    /// Membrane capacitance, F/m² (0.01).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cm_f_per_m2: Option<f64>,
-}
-
-/// An ion species.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Ion {
-    /// Charge number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valence: Option<i32>,
-    /// Internal concentration, mM.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub internal_mm: Option<f64>,
-    /// External concentration, mM.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub external_mm: Option<f64>,
-    /// Reversal potential, mV.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reversal_mv: Option<f64>,
-}
-
-/// A part of a cell: the name of a region, `"all"`, or an expression.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Region {
-    /// `"all"`, or a name from the cell's `regions`.
-    Named(String),
-    /// An expression.
-    Expr(RegionExpr),
-}
-
-impl Region {
-    /// Everything.
-    pub fn all() -> Self {
-        Region::Named("all".into())
-    }
-}
-
-/// An expression that names a part of a cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum RegionExpr {
-    /// Segments with this tag.
-    Tag(i32),
-    /// One branch.
-    Branch(usize),
-    /// Part of a branch.
-    Cable {
-        /// Branch.
-        branch: usize,
-        /// Proximal end, 0 to 1.
-        prox: f64,
-        /// Distal end, 0 to 1.
-        dist: f64,
-    },
-    /// One segment, by its index.
-    Segment(usize),
-    /// Path length from the root.
-    Distance {
-        /// Least, µm.
-        #[serde(default)]
-        from_um: f64,
-        /// Greatest, µm; no limit if absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        to_um: Option<f64>,
-    },
-    /// In any of these.
-    Union(Vec<Region>),
-    /// In all of these.
-    Intersection(Vec<Region>),
-    /// In the first, outside the second.
-    Difference(Box<[Region; 2]>),
-    /// Outside.
-    Complement(Box<Region>),
-}
-
-/// A mechanism, or cable properties, on a part of a cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Paint {
-    /// Where.
-    #[serde(default = "Region::all")]
-    pub region: Region,
-    /// The density mechanism, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mechanism: Option<String>,
-    /// Its parameters, in the units of its source.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub parameters: BTreeMap<String, f64>,
-    /// Cable properties, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub properties: Option<Properties>,
-}
-
-/// A current clamp: a pulse or an envelope.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Stimulus {
-    /// Where.
-    pub at: Location,
-    /// A pulse, or several.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub pulses: Vec<Pulse>,
-    /// Points [time in ms, current in nA], linearly interpolated; the last amplitude persists.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub envelope: Vec<[f64; 2]>,
-    /// Frequency of a sine that multiplies the amplitude, kHz; 0 for none.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub frequency_khz: f64,
-    /// Its phase, rad.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub phase_rad: f64,
-}
-
-/// A rectangular pulse.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Pulse {
-    /// Start, ms.
-    pub start_ms: f64,
-    /// Length, ms.
-    pub duration_ms: f64,
-    /// Current into the cell, nA.
-    pub amplitude_na: f64,
-}
-
-/// A spike detector.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Detector {
-    /// Where.
-    pub at: Location,
-    /// Threshold, mV.
-    pub threshold_mv: f64,
-}
-
 /// Time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -349,6 +111,14 @@ pub struct Simulation {
     /// Sampling interval, ms.
     #[serde(default = "default_sampling")]
     pub sample_every_ms: f64,
+    /// Seed of the noise that mechanisms draw.
+    #[serde(default, skip_serializing_if = "is_default_seed")]
+    pub seed: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_default_seed(seed: &u64) -> bool {
+    *seed == 0
 }
 
 fn default_dt() -> f64 {
@@ -382,14 +152,17 @@ pub struct Slot {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SlotTarget {
-    /// The mechanism.
+    /// The mechanism; of a reversal potential mechanism, the name in its source.
     pub mechanism: String,
-    /// Its parameter.
+    /// Its parameter. Every point process has `weight`, the factor on the weights of the events it receives.
     pub parameter: String,
     /// Where; the part of it that carries the mechanism.
     #[serde(default = "Region::all")]
     pub region: Region,
-    /// On this cell only; on all cells if absent.
+    /// Of synapses or sites of gap junctions, those with this label only (`label`, or `label[i]` for one place).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synapse: Option<String>,
+    /// On this cell or population only; on all cells if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cell: Option<String>,
 }
@@ -414,10 +187,14 @@ pub struct Probe {
     /// Cell; the first if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cell: Option<String>,
-    /// Where.
-    pub at: Location,
+    /// Where; either this or `synapse`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Location>,
+    /// The synapse whose variable it is, by label: `label`, or `label[i]` for one of several places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub synapse: Option<String>,
     /// `v` (mV), `i_membrane` (A/m²), `MECHANISM.STATE`, `MECHANISM.PARAMETER`, or an ion's `iX` (A/m²), `eX` (mV),
-    /// `Xi`, `Xo` (mM).
+    /// `Xi`, `Xo`, `Xd` (mM).
     #[serde(default = "voltage")]
     pub variable: String,
 }

@@ -1,13 +1,14 @@
 //! Experiment text to [`Experiment`], or a message that says where and what instead.
 
+mod choices;
 mod explain;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Experiment, Region, RegionExpr};
+use super::Experiment;
 
 /// Kinds of defects of an experiment's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,29 +122,6 @@ pub fn closest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
-}
-
-/// A string is a name, an object an expression; written by hand because serde's untagged enums lose the position.
-impl<'de> Deserialize<'de> for Region {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct RegionVisitor;
-        impl<'de> Visitor<'de> for RegionVisitor {
-            type Value = Region;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a region, or an object such as {\"tag\": 1}")
-            }
-
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<Region, E> {
-                Ok(Region::Named(name.to_string()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Region, A::Error> {
-                RegionExpr::deserialize(MapAccessDeserializer::new(map)).map(Region::Expr)
-            }
-        }
-        deserializer.deserialize_any(RegionVisitor)
-    }
 }
 
 /// Any JSON in which no object has a key twice.

@@ -1,4 +1,4 @@
-//! Cells: paintings cut into pieces of constant parameters; ions, clamps and detectors.
+//! Cells: paintings cut into pieces of constant parameters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,13 +7,17 @@ use compiler::Compiled;
 use compiler::ir::mechanism::Mechanism;
 use host_shim::{
     Cable, CableProperties, CvPolicy, Detector, Discretisation, IClamp, IonProperties, Location, Morphology, Region,
-    TreeTable, default_ions, discretise,
+    TreeTable, discretise,
 };
 
+use super::ion::PlannedMethod;
+use super::point::PlannedPoint;
 use super::region::stretches;
+use super::roster::Roster;
 use super::shape::shape;
+use super::sources::{Kind, kind};
 use super::{Input, PlanError};
-use crate::experiment::{self, Experiment, Scale};
+use crate::experiment::{self, Experiment, Scale, SlotTarget};
 
 /// How one slot moves one parameter on one piece.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +37,8 @@ pub struct Seeding {
 pub struct Piece {
     /// The mechanism's name in its source.
     pub mechanism: String,
+    /// Whether it is a voltage process; else a density mechanism.
+    pub voltage: bool,
     /// Where.
     pub cables: Vec<Cable>,
     /// Parameters that no slot moves.
@@ -56,64 +62,65 @@ pub struct PlannedCell {
     pub discretisation: Discretisation,
     /// The tree as the carrier needs it; only where there are slots.
     pub tree: Option<TreeTable>,
-    /// Ions, without the carrier's.
+    /// Ions, without those of slots, and without their methods.
     pub ions: BTreeMap<String, IonProperties>,
+    /// How reversal potentials are computed, by ion.
+    pub methods: BTreeMap<String, PlannedMethod>,
     /// What is painted.
     pub pieces: Vec<Piece>,
     /// Values of parameters that are not RANGE, by mechanism.
     pub globals: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Point processes; each is one target of events.
+    pub synapses: Vec<PlannedPoint>,
+    /// Sites of gap junctions.
+    pub junctions: Vec<PlannedPoint>,
     /// Current clamps.
     pub clamps: Vec<IClamp>,
     /// Spike detectors.
     pub detectors: Vec<Detector>,
+    /// Their labels.
+    pub detector_labels: Vec<Option<String>>,
 }
 
-/// Index of a cell by name.
-pub(super) fn find(experiment: &Experiment, name: &str, place: &str) -> Result<usize, PlanError> {
-    experiment
-        .cells
-        .iter()
-        .position(|c| c.name == name)
-        .ok_or_else(|| PlanError::Unknown {
-            place: place.into(),
-            what: "cell",
-            name: name.into(),
-            known: experiment.cells.iter().map(|c| c.name.clone()).collect(),
-        })
+impl PlannedCell {
+    /// How slots move anything on the cell.
+    pub fn seeds(&self) -> impl Iterator<Item = &Seeding> {
+        let points = self.synapses.iter().chain(&self.junctions).flat_map(|p| &p.seeds);
+        let methods = self.methods.values().flat_map(|m| &m.seeds);
+        self.pieces.iter().flat_map(|p| &p.seeds).chain(points).chain(methods)
+    }
 }
 
 pub(super) fn plan(
     experiment: &Experiment,
+    roster: &Roster,
     base: &Path,
     compiled: &Compiled,
     inputs: &mut Vec<Input>,
 ) -> Result<Vec<PlannedCell>, PlanError> {
-    if experiment.cells.is_empty() {
-        return Err(PlanError::Empty {
-            place: "cells",
-            what: "a cell",
-        });
-    }
-    let mut cells: Vec<PlannedCell> = Vec::new();
-    for (i, cell) in experiment.cells.iter().enumerate() {
-        let place = format!("cells[{i}]");
-        if cells.iter().any(|c| c.name == cell.name) {
-            return Err(PlanError::Duplicate {
-                place,
-                what: "cell",
-                name: cell.name.clone(),
-            });
-        }
-        let morphology = shape(&cell.morphology, base, &place, inputs)?;
+    let mut cells = Vec::with_capacity(roster.members.len());
+    // the members of a population share a shape, and its file is read once
+    let mut shapes: BTreeMap<usize, Morphology> = BTreeMap::new();
+    for (index, member) in roster.members.iter().enumerate() {
+        let known = member.population.and_then(|p| shapes.get(&p)).cloned();
+        let morphology = match known {
+            Some(morphology) => morphology,
+            None => shape(&member.cell.morphology, base, &member.place, inputs)?,
+        };
         let cx = Cx {
             experiment,
-            cell,
-            index: i,
-            place,
+            roster,
+            cell: &member.cell,
+            index,
+            number: member.number,
+            place: member.place.clone(),
             morphology: &morphology,
             compiled,
         };
         cells.push(cx.plan()?);
+        if let Some(population) = member.population {
+            shapes.entry(population).or_insert(morphology);
+        }
     }
     Ok(cells)
 }
@@ -125,8 +132,11 @@ pub(super) fn geometry(place: String) -> impl FnOnce(host_shim::GeometryError) -
 /// What planning one cell needs.
 pub(super) struct Cx<'a> {
     pub(super) experiment: &'a Experiment,
+    pub(super) roster: &'a Roster,
     pub(super) cell: &'a experiment::Cell,
     pub(super) index: usize,
+    /// In its population.
+    pub(super) number: usize,
     pub(super) place: String,
     pub(super) morphology: &'a Morphology,
     pub(super) compiled: &'a Compiled,
@@ -154,6 +164,7 @@ impl Cx<'_> {
             }
             if let Some(name) = &paint.mechanism {
                 let mechanism = self.mechanism(name, &format!("{place}.mechanism"))?;
+                self.of_kind(mechanism, &[Kind::Density, Kind::Voltage], &place)?;
                 self.no_overlap(i, name, &cables, &pieces)?;
                 let ranged = self.split_globals(mechanism, &paint.parameters, &mut globals, &place)?;
                 for piece in self.cut(mechanism, cables, &ranged, &place)? {
@@ -169,6 +180,9 @@ impl Cx<'_> {
         } else {
             Some(TreeTable::new(&discretisation).map_err(geometry(self.place.clone()))?)
         };
+        let synapses = self.synapses(&mut globals)?;
+        let junctions = self.junctions(&mut globals)?;
+        let (detectors, detector_labels) = self.detectors()?;
         Ok(PlannedCell {
             name: self.cell.name.clone(),
             policy,
@@ -176,15 +190,52 @@ impl Cx<'_> {
             discretisation,
             tree,
             ions: self.ions()?,
+            methods: self.methods()?,
             pieces,
             globals,
+            synapses,
+            junctions,
             clamps: self.clamps()?,
-            detectors: self.detectors()?,
+            detectors,
+            detector_labels,
             morphology: self.morphology.clone(),
         })
     }
 
-    fn mechanism(&self, name: &str, place: &str) -> Result<&Mechanism, PlanError> {
+    /// Refuses a mechanism that belongs elsewhere.
+    pub(super) fn of_kind(&self, mechanism: &Mechanism, admitted: &[Kind], place: &str) -> Result<(), PlanError> {
+        let found = kind(mechanism);
+        if admitted.contains(&found) {
+            return Ok(());
+        }
+        Err(PlanError::Kind {
+            place: format!("{place}.mechanism"),
+            mechanism: mechanism.name.clone(),
+            found: found.what(),
+            belongs: found.belongs(),
+        })
+    }
+
+    /// Targets of slots that move `mechanism` on this cell: slot, target, place in the experiment.
+    pub(super) fn targets(&self, mechanism: &str) -> Vec<(usize, &SlotTarget, String)> {
+        let mut found = Vec::new();
+        for (k, slot) in self.experiment.slots.iter().enumerate() {
+            for (t, target) in slot.targets.iter().enumerate() {
+                let here = format!("slots[{k}].targets[{t}]");
+                let meant = |name| {
+                    self.roster
+                        .find(name, &here)
+                        .is_ok_and(|cells| cells.contains(&self.index))
+                };
+                if target.mechanism == mechanism && target.cell.as_deref().is_none_or(meant) {
+                    found.push((k, target, here));
+                }
+            }
+        }
+        found
+    }
+
+    pub(super) fn mechanism(&self, name: &str, place: &str) -> Result<&Mechanism, PlanError> {
         self.compiled
             .mechanisms
             .iter()
@@ -222,7 +273,7 @@ impl Cx<'_> {
     }
 
     /// Parameters that are not RANGE hold for the whole cell.
-    fn split_globals(
+    pub(super) fn split_globals(
         &self,
         mechanism: &Mechanism,
         given: &BTreeMap<String, f64>,
@@ -279,73 +330,80 @@ impl Cx<'_> {
     ) -> Result<Vec<Piece>, PlanError> {
         let mut pieces = vec![Piece {
             mechanism: mechanism.name.clone(),
+            voltage: kind(mechanism) == Kind::Voltage,
             cables,
             parameters: given.clone(),
             seeds: Vec::new(),
         }];
-        for (k, slot) in self.experiment.slots.iter().enumerate() {
-            for (t, target) in slot.targets.iter().enumerate() {
-                let here = format!("slots[{k}].targets[{t}]");
-                let elsewhere = match &target.cell {
-                    Some(name) => find(self.experiment, name, &here)? != self.index,
-                    None => false,
-                };
-                if target.mechanism != mechanism.name || elsewhere {
-                    continue;
-                }
-                let region = Region::Cables(self.cables(&target.region, &here)?);
-                let mut next = Vec::new();
-                for piece in pieces {
-                    let all = Region::Cables(piece.cables.clone());
-                    let inside = Region::Intersect(vec![all.clone(), region.clone()]);
-                    let inside = stretches(&inside, self.morphology, here.clone())?;
-                    let outside = Region::Difference(Box::new(all), Box::new(region.clone()));
-                    let outside = stretches(&outside, self.morphology, here.clone())?;
-                    if !inside.is_empty() {
-                        let mut moved = Piece {
-                            cables: inside,
-                            ..piece.clone()
-                        };
-                        self.seed(&mut moved, mechanism, k, &target.parameter, &here)?;
-                        next.push(moved);
-                    }
-                    if !outside.is_empty() {
-                        next.push(Piece {
-                            cables: outside,
-                            ..piece
-                        });
-                    }
-                }
-                pieces = next;
+        for (slot, target, here) in self.targets(&mechanism.name) {
+            if target.synapse.is_some() {
+                continue;
             }
+            let region = Region::Cables(self.cables(&target.region, &here)?);
+            let mut next = Vec::new();
+            for piece in pieces {
+                let all = Region::Cables(piece.cables.clone());
+                let inside = Region::Intersect(vec![all.clone(), region.clone()]);
+                let inside = stretches(&inside, self.morphology, here.clone())?;
+                let outside = Region::Difference(Box::new(all), Box::new(region.clone()));
+                let outside = stretches(&outside, self.morphology, here.clone())?;
+                if !inside.is_empty() {
+                    let mut moved = Piece {
+                        cables: inside,
+                        ..piece.clone()
+                    };
+                    let (parameters, seeds) = (&mut moved.parameters, &mut moved.seeds);
+                    self.seed(parameters, seeds, mechanism, slot, &target.parameter, &here)?;
+                    next.push(moved);
+                }
+                if !outside.is_empty() {
+                    next.push(Piece {
+                        cables: outside,
+                        ..piece
+                    });
+                }
+            }
+            pieces = next;
         }
         for piece in &pieces {
-            let unset = mechanism.parameters.iter().find(|p| {
-                p.default.is_nan()
-                    && !piece.parameters.contains_key(&p.name)
-                    && !piece.seeds.iter().any(|s| s.parameter == p.name)
-            });
-            if let Some(parameter) = unset {
-                return Err(PlanError::Unset {
-                    place: place.into(),
-                    mechanism: mechanism.name.clone(),
-                    parameter: parameter.name.clone(),
-                });
-            }
+            self.all_set(mechanism, &piece.parameters, &piece.seeds, place)?;
         }
         Ok(pieces)
     }
 
-    fn seed(
+    /// Refuses parameters without a value.
+    pub(super) fn all_set(
         &self,
-        piece: &mut Piece,
+        mechanism: &Mechanism,
+        parameters: &BTreeMap<String, f64>,
+        seeds: &[Seeding],
+        place: &str,
+    ) -> Result<(), PlanError> {
+        let unset = mechanism.parameters.iter().find(|p| {
+            p.default.is_nan() && !parameters.contains_key(&p.name) && !seeds.iter().any(|s| s.parameter == p.name)
+        });
+        match unset {
+            None => Ok(()),
+            Some(parameter) => Err(PlanError::Unset {
+                place: place.into(),
+                mechanism: mechanism.name.clone(),
+                parameter: parameter.name.clone(),
+            }),
+        }
+    }
+
+    /// Hands a parameter over to a slot.
+    pub(super) fn seed(
+        &self,
+        parameters: &mut BTreeMap<String, f64>,
+        seeds: &mut Vec<Seeding>,
         mechanism: &Mechanism,
         slot: usize,
         parameter: &str,
         place: &str,
     ) -> Result<(), PlanError> {
         let slots = &self.experiment.slots;
-        if let Some(other) = piece.seeds.iter().find(|s| s.parameter == parameter) {
+        if let Some(other) = seeds.iter().find(|s| s.parameter == parameter) {
             return Err(PlanError::SharedParameter {
                 place: place.into(),
                 first: slots[other.slot].name.clone(),
@@ -359,7 +417,7 @@ impl Cx<'_> {
             .iter()
             .find(|p| p.name == parameter)
             .map_or(f64::NAN, |p| p.default);
-        let painted = piece.parameters.remove(parameter).unwrap_or(default);
+        let painted = parameters.remove(parameter).unwrap_or(default);
         let needs_painted = slots[slot].scale == Scale::Relative || slots[slot].value.is_none();
         if needs_painted && painted.is_nan() {
             return Err(PlanError::Unset {
@@ -372,7 +430,7 @@ impl Cx<'_> {
             Scale::Absolute => 1.0,
             Scale::Relative => painted,
         };
-        piece.seeds.push(Seeding {
+        seeds.push(Seeding {
             slot,
             parameter: parameter.into(),
             slope,
@@ -394,82 +452,6 @@ impl Cx<'_> {
                 CvPolicy::Explicit(at.iter().map(|l| Location::new(l.branch, l.pos)).collect())
             }
         }
-    }
-
-    fn ions(&self) -> Result<BTreeMap<String, IonProperties>, PlanError> {
-        let mut ions = default_ions();
-        for (name, given) in &self.cell.ions {
-            let old = ions.get(name).cloned();
-            let missing = |field: &'static str| PlanError::IncompleteIon {
-                place: format!("{}.ions.{name}", self.place),
-                field,
-            };
-            let number =
-                |value: Option<f64>, old: Option<f64>, field: &'static str| value.or(old).ok_or_else(|| missing(field));
-            let of = |field: fn(&IonProperties) -> f64| old.as_ref().map(field);
-            let ion = IonProperties::new(
-                given
-                    .valence
-                    .or(old.as_ref().map(|o| o.valence))
-                    .ok_or_else(|| missing("valence"))?,
-                number(given.internal_mm, of(|o| o.int_mm), "internal_mm")?,
-                number(given.external_mm, of(|o| o.ext_mm), "external_mm")?,
-                number(given.reversal_mv, of(|o| o.rev_mv), "reversal_mv")?,
-            );
-            ions.insert(name.clone(), ion);
-        }
-        Ok(ions)
-    }
-
-    fn location(&self, at: experiment::Location, place: &str) -> Result<Location, PlanError> {
-        let at = Location::new(at.branch, at.pos);
-        self.morphology
-            .check_location(&at)
-            .map_err(geometry(place.to_string()))?;
-        Ok(at)
-    }
-
-    fn clamps(&self) -> Result<Vec<IClamp>, PlanError> {
-        let mut clamps = Vec::new();
-        for (i, stimulus) in self.cell.stimuli.iter().enumerate() {
-            let place = format!("{}.stimuli[{i}]", self.place);
-            let mut envelope: Vec<(f64, f64)> = stimulus.envelope.iter().map(|&[t, a]| (t, a)).collect();
-            if stimulus.pulses.is_empty() == envelope.is_empty() {
-                return Err(PlanError::Stimulus { place });
-            }
-            for p in &stimulus.pulses {
-                let end = p.start_ms + p.duration_ms;
-                envelope.extend([
-                    (p.start_ms, 0.0),
-                    (p.start_ms, p.amplitude_na),
-                    (end, p.amplitude_na),
-                    (end, 0.0),
-                ]);
-            }
-            let ascending = envelope.windows(2).all(|w| w[0].0 <= w[1].0);
-            if !ascending || envelope.iter().any(|(t, a)| !t.is_finite() || !a.is_finite()) {
-                return Err(PlanError::Stimulus { place });
-            }
-            clamps.push(IClamp {
-                at: self.location(stimulus.at, &place)?,
-                envelope,
-                frequency_khz: stimulus.frequency_khz,
-                phase_rad: stimulus.phase_rad,
-            });
-        }
-        Ok(clamps)
-    }
-
-    fn detectors(&self) -> Result<Vec<Detector>, PlanError> {
-        let mut detectors = Vec::new();
-        for (i, d) in self.cell.detectors.iter().enumerate() {
-            let place = format!("{}.detectors[{i}]", self.place);
-            detectors.push(Detector {
-                at: self.location(d.at, &place)?,
-                threshold_mv: d.threshold_mv,
-            });
-        }
-        Ok(detectors)
     }
 }
 

@@ -1,10 +1,13 @@
 //! A planned cell as any host paints it: mechanisms plain or with sensitivities, parameters and seeds at given slot values,
 //! the carrier and its ions, the forgetting rate. The one place that knows what the generated mechanisms need.
 
-use compiler::emit::{Names, carrier};
-use host_shim::{CellDescription, DensityPaint, IonProperties};
+use std::collections::BTreeMap;
 
-use super::{Plan, PlannedCell};
+use compiler::emit::{Names, carrier};
+use host_shim::{CellDescription, DensityPaint, IonProperties, JunctionPlacement, ReversalMethod, SynapsePlacement};
+
+use super::sources::{tangent_ion, tangent_ions};
+use super::{Plan, PlannedCell, PlannedMethod, Seeding};
 
 /// Which of a catalogue's mechanisms run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,7 @@ impl Variant {
 
 /// The cell with slot values `x`, one per slot of the plan.
 pub(crate) fn describe(plan: &Plan, cell: &PlannedCell, x: &[f64], variant: Variant) -> CellDescription {
+    let writer = Writer { plan, x, variant };
     let mut description = CellDescription::new(cell.morphology.clone(), cell.policy.clone());
     description.properties = cell.properties.clone();
     description.ions = cell.ions.clone();
@@ -39,17 +43,35 @@ pub(crate) fn describe(plan: &Plan, cell: &PlannedCell, x: &[f64], variant: Vari
         .collect();
     for piece in &cell.pieces {
         let mut paint = DensityPaint::new(variant.name(&piece.mechanism), piece.cables.clone());
-        paint.parameters.extend(piece.parameters.clone());
-        for seed in &piece.seeds {
-            paint
-                .parameters
-                .insert(seed.parameter.clone(), seed.slope * x[seed.slot]);
-            if variant == Variant::Augmented {
-                let slot = &plan.slots[seed.slot].name;
-                paint.parameters.insert(Names::seed(&seed.parameter, slot), seed.slope);
-            }
+        paint.parameters = writer.parameters(&piece.parameters, &piece.seeds);
+        let list = if piece.voltage {
+            &mut description.voltage_processes
+        } else {
+            &mut description.densities
+        };
+        list.push(paint);
+    }
+    for point in &cell.synapses {
+        description.synapses.push(SynapsePlacement {
+            mechanism: variant.name(&point.mechanism),
+            at: vec![point.at],
+            parameters: writer.parameters(&point.parameters, &point.seeds),
+        });
+    }
+    for site in &cell.junctions {
+        description.junctions.push(JunctionPlacement {
+            mechanism: variant.name(&site.mechanism),
+            at: site.at,
+            parameters: writer.parameters(&site.parameters, &site.seeds),
+        });
+    }
+    for (ion, method) in &cell.methods {
+        if let Some(ion) = description.ions.get_mut(ion) {
+            ion.reversal_method = Some(ReversalMethod {
+                mechanism: method_name(plan, method, variant),
+                parameters: writer.parameters(&method.parameters, &method.seeds),
+            });
         }
-        description.densities.push(paint);
     }
     if variant == Variant::Augmented {
         carry(plan, cell, &mut description);
@@ -57,7 +79,58 @@ pub(crate) fn describe(plan: &Plan, cell: &PlannedCell, x: &[f64], variant: Vari
     description
 }
 
-/// Paints the carrier and declares its ions.
+/// What parameters depend on.
+struct Writer<'a> {
+    plan: &'a Plan,
+    x: &'a [f64],
+    variant: Variant,
+}
+
+impl Writer<'_> {
+    /// Parameters, those that slots move, and their seeds.
+    fn parameters(&self, fixed: &BTreeMap<String, f64>, seeds: &[Seeding]) -> BTreeMap<String, f64> {
+        let mut parameters = fixed.clone();
+        for seed in seeds {
+            parameters.insert(seed.parameter.clone(), seed.slope * self.x[seed.slot]);
+            if self.variant == Variant::Augmented {
+                let slot = &self.plan.slots[seed.slot].name;
+                parameters.insert(Names::seed(&seed.parameter, slot), seed.slope);
+            }
+        }
+        parameters
+    }
+}
+
+/// The full name of a reversal potential mechanism: base, ions bound anew, globals. With sensitivities, the tangents of
+/// an ion are bound as it is.
+pub(crate) fn method_name(plan: &Plan, method: &PlannedMethod, variant: Variant) -> String {
+    let tangent = tangent_ions(&plan.compiled);
+    let mut assignments = Vec::new();
+    let bound = |from: &str, to: &str| (from != to).then(|| format!("{from}={to}"));
+    for (from, to) in &method.ions {
+        assignments.extend(bound(from, to));
+        if variant == Variant::Augmented && tangent.contains(from) {
+            for slot in &plan.slots {
+                let (from, to) = (tangent_ion(from, &slot.name), tangent_ion(to, &slot.name));
+                assignments.extend(bound(&from, &to));
+            }
+        }
+    }
+    // `{:?}` prints the shortest number that reads back the same
+    assignments.extend(method.globals.iter().map(|(name, value)| format!("{name}={value:?}")));
+    let forgetting = plan.experiment.forgetting_per_ms;
+    if variant == Variant::Augmented && forgetting > 0.0 {
+        assignments.push(format!("{}={forgetting:?}", Names::FORGETTING));
+    }
+    let base = variant.name(&method.mechanism);
+    if assignments.is_empty() {
+        base
+    } else {
+        format!("{base}/{}", assignments.join(","))
+    }
+}
+
+/// Paints the carrier and declares the ions of the slots.
 fn carry(plan: &Plan, cell: &PlannedCell, description: &mut CellDescription) {
     if let Some(tree) = &cell.tree {
         for (i, &cv) in tree.cv.iter().enumerate() {
@@ -69,18 +142,42 @@ fn carry(plan: &Plan, cell: &PlannedCell, description: &mut CellDescription) {
         }
     }
     let nothing = IonProperties::new(1, 0.0, 0.0, 0.0);
+    let moving = moving_ions(plan, cell);
     for slot in &plan.slots {
         description.ions.insert(Names::voltage_ion(&slot.name), nothing.clone());
         description
             .ions
             .insert(Names::conductance_ion(&slot.name), nothing.clone());
+        for ion in &moving {
+            // charge and diffusivity are the ion's own: the derivative of its concentration spreads as the ion does
+            let mut tangent = IonProperties::new(cell.ions[*ion].valence, 0.0, 0.0, 0.0);
+            tangent.diffusivity_m2_per_s = cell.ions[*ion].diffusivity_m2_per_s;
+            description.ions.insert(tangent_ion(ion, &slot.name), tangent);
+        }
     }
     let forgetting = plan.experiment.forgetting_per_ms;
     if forgetting > 0.0 {
-        let painted: Vec<String> = description.densities.iter().map(|d| d.mechanism.clone()).collect();
-        for mechanism in painted {
+        let painted = description.densities.iter().chain(&description.voltage_processes);
+        let painted = painted.map(|d| d.mechanism.clone());
+        let placed = description.synapses.iter().map(|s| s.mechanism.clone());
+        let joined = description.junctions.iter().map(|s| s.mechanism.clone());
+        let all: Vec<String> = painted.chain(placed).chain(joined).collect();
+        for mechanism in all {
             let globals = description.globals.entry(mechanism).or_default();
             globals.insert(Names::FORGETTING.to_string(), forgetting);
         }
     }
+}
+
+/// Ions of the cell whose quantities slots can move: those the sources name, and those bound to them.
+fn moving_ions<'a>(plan: &Plan, cell: &'a PlannedCell) -> Vec<&'a String> {
+    let tangent = tangent_ions(&plan.compiled);
+    let bound = |ion: &String| {
+        let of_method = |m: &PlannedMethod| m.ions.iter().any(|(from, to)| to == ion && tangent.contains(from));
+        cell.methods.values().any(of_method)
+    };
+    cell.ions
+        .keys()
+        .filter(|ion| tangent.contains(ion) || bound(ion))
+        .collect()
 }

@@ -201,16 +201,6 @@ pub enum PlanError {
         /// The reason.
         source: TransformError,
     },
-    /// A group whose cells are not neighbours in the list.
-    #[error(
-        "{place}: cell `{cell}` is not beside the others of its group; list the cells of a group one after another"
-    )]
-    ScatteredGroup {
-        /// Where in the experiment.
-        place: String,
-        /// The cell.
-        cell: String,
-    },
     /// A probe of a mechanism's variable outside the mechanism's region.
     #[error(
         "{place} asks for `{variable}` where `{mechanism}` is not painted; move the probe, or paint the mechanism there"
@@ -229,11 +219,117 @@ pub enum PlanError {
         /// Where in the experiment.
         place: String,
     },
+    /// A name that means several things where one is needed.
+    #[error("{place} names `{name}`, which are {count}; name one of them, as in `{name}[0]`")]
+    Several {
+        /// Where in the experiment.
+        place: String,
+        /// The name.
+        name: String,
+        /// How many it means.
+        count: usize,
+    },
+    /// A mechanism of one kind where another kind is needed.
+    #[error("{place}: `{mechanism}` is a {found}; {belongs}")]
+    Kind {
+        /// Where in the experiment.
+        place: String,
+        /// The mechanism.
+        mechanism: String,
+        /// What it is.
+        found: &'static str,
+        /// Where it belongs.
+        belongs: &'static str,
+    },
+    /// A label that cannot be referred to.
+    #[error("{place} has the label `{label}`, but must have one made of letters, digits, `_`, `-` and `.`")]
+    BadLabel {
+        /// Where in the experiment.
+        place: String,
+        /// The label.
+        label: String,
+    },
+    /// A region without length, where places are to be drawn.
+    #[error("{place} has no length, so no place can be drawn there; choose a region with length")]
+    NoLength {
+        /// Where in the experiment.
+        place: String,
+    },
+    /// Of several keys, exactly one must be there.
+    #[error("{place} needs exactly one of {fields}")]
+    Choice {
+        /// Where in the experiment.
+        place: String,
+        /// The keys.
+        fields: &'static str,
+    },
+    /// Times of events that do not ascend.
+    #[error("{place} must be finite, not negative, and ascend")]
+    EventTimes {
+        /// Where in the experiment.
+        place: String,
+    },
+    /// One to one, with unequal numbers.
+    #[error("{place} is `one_to_one`, but there are {sources} sources and {targets} targets; name as many of each")]
+    Unequal {
+        /// Where in the experiment.
+        place: String,
+        /// Sources.
+        sources: usize,
+        /// Targets.
+        targets: usize,
+    },
+    /// More sources wanted than there are, or none.
+    #[error("{place} is {indegree}, but must be at least 1 and at most {sources}, for so many sources can send there")]
+    Indegree {
+        /// Where in the experiment.
+        place: String,
+        /// What is wanted.
+        indegree: usize,
+        /// What there is.
+        sources: usize,
+    },
+    /// A source cell whose detector is not unique.
+    #[error("{place} is missing, and cell `{cell}` has {count} detectors; give it one, or name one by its label")]
+    Detector {
+        /// Where in the experiment.
+        place: String,
+        /// The cell.
+        cell: String,
+        /// How many it has.
+        count: usize,
+    },
+    /// A gap junction of a cell with itself.
+    #[error("{place} joins a cell to itself only; name two cells")]
+    SelfJunction {
+        /// Where in the experiment.
+        place: String,
+    },
+    /// A reversal potential mechanism that is bound to other ions.
+    #[error(
+        "{place}: `{method}` does not compute the reversal potential of `{ion}`; bind its ion, as in `nernst/x={ion}`"
+    )]
+    OtherIon {
+        /// Where in the experiment.
+        place: String,
+        /// The method.
+        method: String,
+        /// The ion.
+        ion: String,
+    },
+    /// A slot that restricts a reversal potential mechanism to a part of the cell.
+    #[error("{place}: `{mechanism}` has one set of parameters per cell; leave out `region` and `synapse`")]
+    WholeCell {
+        /// Where in the experiment.
+        place: String,
+        /// The mechanism.
+        mechanism: String,
+    },
     /// Nothing to do.
     #[error("{place} is empty; add {what}")]
     Empty {
         /// Where in the experiment.
-        place: &'static str,
+        place: String,
         /// What is missing.
         what: &'static str,
     },

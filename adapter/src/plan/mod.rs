@@ -7,21 +7,32 @@ mod cell;
 mod describe;
 mod error;
 pub mod export;
+mod ion;
+mod network;
+mod point;
 mod probe;
+mod random;
 mod region;
+mod roster;
 mod shape;
+mod sources;
 
 use std::path::{Path, PathBuf};
 
 use compiler::{Compiled, FileDiagnostic, Options, SlotSpec, Source};
 
+use host_shim::Network;
+
 use crate::control::Transform;
 use crate::experiment::{Experiment, Scale};
+use roster::Roster;
 
 pub use cell::{Piece, PlannedCell, Seeding};
 pub use describe::Variant;
 pub(crate) use describe::describe;
 pub use error::PlanError;
+pub use ion::PlannedMethod;
+pub use point::PlannedPoint;
 pub use probe::{Measured, PlannedProbe};
 
 /// A slot with its value.
@@ -61,10 +72,12 @@ pub struct Plan {
     pub sources: Vec<Source>,
     /// The catalogue.
     pub compiled: Compiled,
-    /// The cells, in order.
+    /// The cells, in the order of the simulation: those of a group side by side.
     pub cells: Vec<PlannedCell>,
     /// Cells by group.
     pub groups: Vec<Vec<usize>>,
+    /// What joins the cells, and what sends them events.
+    pub network: Network,
     /// The slots, in order.
     pub slots: Vec<PlannedSlot>,
     /// The probes, in order.
@@ -140,10 +153,12 @@ impl Plan {
             sources: sources.clone(),
             source,
         })?;
-        let cells = cell::plan(&experiment, &base, &compiled, &mut inputs)?;
-        let groups = group(&experiment)?;
+        let roster = Roster::new(&experiment)?;
+        let cells = cell::plan(&experiment, &roster, &base, &compiled, &mut inputs)?;
+        let network = network::plan(&experiment, &roster, &cells)?;
+        slot_places(&experiment, &roster, &cells)?;
         let slots = slots(&experiment, &compiled, &cells)?;
-        let probes = probe::plan(&experiment, &compiled, &cells)?;
+        let probes = probe::plan(&experiment, &roster, &compiled, &cells)?;
         Ok(Self {
             experiment,
             base,
@@ -151,7 +166,8 @@ impl Plan {
             sources,
             compiled,
             cells,
-            groups,
+            groups: roster.groups,
+            network,
             slots,
             probes,
         })
@@ -268,38 +284,32 @@ fn check_times(experiment: &Experiment) -> Result<(), PlanError> {
     Ok(())
 }
 
-/// Cells by group, in the order of the cells.
-fn group(experiment: &Experiment) -> Result<Vec<Vec<usize>>, PlanError> {
-    let mut of_cell: Vec<Option<usize>> = vec![None; experiment.cells.len()];
-    for (g, names) in experiment.groups.iter().enumerate() {
-        for name in names {
-            let place = format!("groups[{g}]");
-            let index = cell::find(experiment, name, &place)?;
-            if of_cell[index].replace(g).is_some() {
-                return Err(PlanError::Duplicate {
-                    place,
-                    what: "cell",
-                    name: name.clone(),
-                });
-            }
+/// Finite, not negative, each at least the one before.
+fn ascending(times: &[f64]) -> bool {
+    let sound = times.iter().all(|t| t.is_finite() && *t >= 0.0);
+    sound && times.windows(2).all(|w| w[0] <= w[1])
+}
+
+/// Cells and labels that slots name must exist, whether or not anything is moved there.
+fn slot_places(experiment: &Experiment, roster: &Roster, cells: &[PlannedCell]) -> Result<(), PlanError> {
+    for (k, slot) in experiment.slots.iter().enumerate() {
+        for (t, target) in slot.targets.iter().enumerate() {
+            let here = format!("slots[{k}].targets[{t}]");
+            let meant = match &target.cell {
+                Some(name) => roster.find(name, &here)?,
+                None => (0..cells.len()).collect(),
+            };
+            let Some(label) = &target.synapse else { continue };
+            let points: Vec<PlannedPoint> = meant
+                .iter()
+                .flat_map(|&c| cells[c].synapses.iter().chain(&cells[c].junctions))
+                .filter(|p| p.mechanism == target.mechanism)
+                .cloned()
+                .collect();
+            point::find(&points, label, "synapse", &format!("{here}.synapse"))?;
         }
     }
-    // A simulation numbers cells group after group, so groups must be runs of neighbours to keep the order.
-    let mut groups: Vec<(Option<usize>, Vec<usize>)> = Vec::new();
-    for (index, &g) in of_cell.iter().enumerate() {
-        let continues = g.is_some() && groups.last().is_some_and(|(last, _)| *last == g);
-        if let (true, Some((_, members))) = (continues, groups.last_mut()) {
-            members.push(index);
-        } else if let Some(g) = g.filter(|_| groups.iter().any(|(other, _)| *other == g)) {
-            return Err(PlanError::ScatteredGroup {
-                place: format!("groups[{g}]"),
-                cell: experiment.cells[index].name.clone(),
-            });
-        } else {
-            groups.push((g, vec![index]));
-        }
-    }
-    Ok(groups.into_iter().map(|(_, members)| members).collect())
+    Ok(())
 }
 
 fn slots(experiment: &Experiment, compiled: &Compiled, cells: &[PlannedCell]) -> Result<Vec<PlannedSlot>, PlanError> {
@@ -308,8 +318,7 @@ fn slots(experiment: &Experiment, compiled: &Compiled, cells: &[PlannedCell]) ->
         let place = format!("slots[{k}]");
         let bases: Vec<f64> = cells
             .iter()
-            .flat_map(|c| &c.pieces)
-            .flat_map(|p| &p.seeds)
+            .flat_map(PlannedCell::seeds)
             .filter(|s| s.slot == k)
             .map(|s| s.painted)
             .collect();

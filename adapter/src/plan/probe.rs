@@ -5,7 +5,9 @@ use compiler::emit::Names;
 use host_shim::{Location, ProbeKind};
 
 use super::PlanError;
-use super::cell::{PlannedCell, catalogue_ions, find};
+use super::cell::{PlannedCell, catalogue_ions};
+use super::point::find;
+use super::roster::Roster;
 use crate::experiment::{self, Experiment};
 
 /// What a probe measures.
@@ -50,6 +52,8 @@ pub struct PlannedProbe {
     pub cell: usize,
     /// Where.
     pub at: Location,
+    /// The point process whose variable it is, by its number among the cell's.
+    pub target: Option<usize>,
     /// Variable as the experiment names it.
     pub variable: String,
     /// Unit.
@@ -107,12 +111,13 @@ impl PlannedProbe {
 
 pub(super) fn plan(
     experiment: &Experiment,
+    roster: &Roster,
     compiled: &Compiled,
     cells: &[PlannedCell],
 ) -> Result<Vec<PlannedProbe>, PlanError> {
     if experiment.probes.is_empty() {
         return Err(PlanError::Empty {
-            place: "probes",
+            place: "probes".into(),
             what: "a probe",
         });
     }
@@ -126,12 +131,9 @@ pub(super) fn plan(
                 name: probe.name.clone(),
             });
         }
-        let index = match &probe.cell {
-            Some(name) => find(experiment, name, &place)?,
-            None => 0,
-        };
+        let index = roster.one(probe.cell.as_deref(), &place)?;
         let cell = &cells[index];
-        let at = Location::new(probe.at.branch, probe.at.pos);
+        let (at, target) = whereabouts(probe, cell, &place)?;
         cell.morphology
             .check_location(&at)
             .map_err(|source| PlanError::Geometry {
@@ -143,12 +145,36 @@ pub(super) fn plan(
             name: probe.name.clone(),
             cell: index,
             at,
+            target,
             variable: probe.variable.clone(),
             unit,
             measured,
         });
     }
     Ok(probes)
+}
+
+/// Where a probe is, and the target of events it looks at.
+fn whereabouts(
+    probe: &experiment::Probe,
+    cell: &PlannedCell,
+    place: &str,
+) -> Result<(Location, Option<usize>), PlanError> {
+    match (&probe.at, &probe.synapse) {
+        (Some(at), None) => Ok((Location::new(at.branch, at.pos), None)),
+        (None, Some(label)) => match find(&cell.synapses, label, "synapse", &format!("{place}.synapse"))?.as_slice() {
+            [only] => Ok((cell.synapses[*only].at, Some(*only))),
+            several => Err(PlanError::Several {
+                place: format!("{place}.synapse"),
+                name: label.clone(),
+                count: several.len(),
+            }),
+        },
+        _ => Err(PlanError::Choice {
+            place: place.into(),
+            fields: "`at` and `synapse`",
+        }),
+    }
 }
 
 fn measured(
