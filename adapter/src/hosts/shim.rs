@@ -2,6 +2,9 @@
 //!
 //! Two simulations of the same cells are kept: one of the plain mechanisms, one with sensitivities and the carrier. Slot
 //! values are written into their parameter arrays between runs, p = p₀ + Σ seed·x, so nothing is rebuilt while tuning.
+//!
+//! Except where slots move synapses, junctions or reversal methods: equal synapses of a control volume are merged into
+//! one instance, and which are equal depends on the slots' values, so the cells are built anew for each.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +15,7 @@ use host_shim::{AbiChoice, Catalogue, LoadError, Probe, Schedule, SimError, Simu
 
 use crate::control::{Model, Traces};
 use crate::plan::export::sample_times_ms;
-use crate::plan::{Plan, Variant, describe};
+use crate::plan::{Plan, PlannedCell, Variant, describe, draws_noise};
 
 /// What can go wrong between a plan and its traces.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,12 @@ pub struct ShimHost {
     plain: Simulation,
     tangent: Option<Simulation>,
     moved: Vec<Moved>,
+    /// What cells are built from, where they must be for each set of slot values.
+    blueprint: Option<(Plan, Arc<Catalogue>)>,
+    /// Whether every run is with sensitivities, for the sake of the random numbers (see [`draws_noise`]).
+    noisy: bool,
+    /// Whether the last run was with sensitivities.
+    last_augmented: bool,
     n_slots: usize,
     dt_ms: f64,
     schedule: Schedule,
@@ -71,16 +80,19 @@ impl ShimHost {
     pub fn new(plan: &Plan, catalogue: &Path) -> Result<Self, HostError> {
         build(&plan.compiled.c_source, catalogue)?;
         let loaded = crate::catalogue::load_catalogue(catalogue, AbiChoice::Auto)?;
-        let plain = simulation(plan, &loaded, Variant::Plain)?;
+        let zero = vec![0.0; plan.slots.len()];
+        let rebuilt = plan.cells.iter().any(PlannedCell::moves_points);
+        let x = if rebuilt { plan.values() } else { zero };
+        let plain = simulation(plan, &loaded, &x, Variant::Plain)?;
         let n_slots = plan.slots.len();
         let tangent = if n_slots > 0 {
-            Some(simulation(plan, &loaded, Variant::Augmented)?)
+            Some(simulation(plan, &loaded, &x, Variant::Augmented)?)
         } else {
             None
         };
         let moved = match &tangent {
-            Some(simulation) => moved(plan, simulation)?,
-            None => Vec::new(),
+            Some(simulation) if !rebuilt => moved(plan, simulation)?,
+            _ => Vec::new(),
         };
         let probes = |name: fn(&str) -> String| -> Vec<Probe> {
             plan.probes
@@ -103,6 +115,9 @@ impl ShimHost {
             plain,
             tangent,
             moved,
+            blueprint: rebuilt.then(|| (plan.clone(), loaded)),
+            noisy: draws_noise(&plan.compiled),
+            last_augmented: false,
             n_slots,
             dt_ms: plan.experiment.simulation.dt_ms,
             schedule: Schedule::Explicit(sample_times_ms(&plan.experiment.simulation)),
@@ -117,13 +132,25 @@ impl ShimHost {
         &self.catalogue
     }
 
-    /// Spikes of the last plain run.
+    /// Spikes of the last run, of all cells, numbered as in the plan.
     pub fn spikes(&self) -> &[Spike] {
-        self.plain.spikes()
+        match &self.tangent {
+            Some(tangent) if self.last_augmented => tangent.spikes(),
+            _ => self.plain.spikes(),
+        }
+    }
+
+    /// Which mechanisms run when sensitivities are wanted (`tangent`) or not.
+    pub fn variant(&self, tangent: bool) -> Variant {
+        if self.tangent.is_some() && (tangent || self.noisy) {
+            Variant::Augmented
+        } else {
+            Variant::Plain
+        }
     }
 
     /// Runs from rest with slot values `x`, recording further probes of the simulation with (`tangent`) or without
-    /// sensitivities. Mechanisms carry the names of that simulation.
+    /// sensitivities. Mechanisms carry the names of [`ShimHost::variant`].
     ///
     /// # Errors
     /// [`HostError`].
@@ -134,23 +161,30 @@ impl ShimHost {
         tangent: bool,
         probes: &[Probe],
     ) -> Result<host_shim::Samples, HostError> {
-        self.set(x, tangent)?;
-        let simulation = self.tangent.as_mut().filter(|_| tangent).unwrap_or(&mut self.plain);
+        let variant = self.variant(tangent);
+        self.set(x, variant)?;
+        self.last_augmented = variant == Variant::Augmented;
+        let simulation = self.tangent.as_mut().filter(|_| self.last_augmented);
+        let simulation = simulation.unwrap_or(&mut self.plain);
         Ok(simulation.record(t_end_ms, self.dt_ms, &self.schedule, probes)?)
     }
 
     /// Writes the slots' values into one of the simulations and turns its clock back.
-    fn set(&mut self, x: &[f64], tangent: bool) -> Result<(), HostError> {
+    fn set(&mut self, x: &[f64], variant: Variant) -> Result<(), HostError> {
         if x.len() != self.n_slots {
             return Err(HostError::Slots {
                 found: x.len(),
                 expected: self.n_slots,
             });
         }
-        let (simulation, variant) = match (&mut self.tangent, tangent) {
-            (Some(simulation), true) => (simulation, Variant::Augmented),
-            _ => (&mut self.plain, Variant::Plain),
+        let simulation = match &mut self.tangent {
+            Some(tangent) if variant == Variant::Augmented => tangent,
+            _ => &mut self.plain,
         };
+        if let Some((plan, catalogue)) = &self.blueprint {
+            *simulation = self::simulation(plan, catalogue, x, variant)?;
+            return Ok(());
+        }
         for m in &self.moved {
             let mut values = m.base.clone();
             for (slot, slopes) in &m.slopes {
@@ -180,7 +214,8 @@ impl Model for ShimHost {
     fn simulate(&mut self, x: &[f64], t_end_ms: f64, tangent: bool) -> Result<Traces, HostError> {
         let with_tangent = tangent && self.tangent.is_some();
         let n_probes = self.value_probes.0.len();
-        let mut probes = if with_tangent {
+        let augmented = self.variant(tangent) == Variant::Augmented;
+        let mut probes = if augmented {
             self.value_probes.1.clone()
         } else {
             self.value_probes.0.clone()
@@ -209,20 +244,11 @@ impl Model for ShimHost {
     }
 }
 
-/// The cells of a plan at zero slot values, plain or with sensitivities.
-fn simulation(plan: &Plan, catalogue: &Arc<Catalogue>, variant: Variant) -> Result<Simulation, SimError> {
-    let x = vec![0.0; plan.slots.len()];
-    let groups = plan
-        .groups
-        .iter()
-        .map(|members| {
-            members
-                .iter()
-                .map(|&c| describe(plan, &plan.cells[c], &x, variant))
-                .collect()
-        })
-        .collect();
-    Simulation::new(groups, std::slice::from_ref(catalogue))
+/// The cells of a plan and what joins them, plain or with sensitivities.
+fn simulation(plan: &Plan, catalogue: &Arc<Catalogue>, x: &[f64], variant: Variant) -> Result<Simulation, SimError> {
+    let cell = |&c: &usize| describe(plan, &plan.cells[c], x, variant);
+    let groups = plan.groups.iter().map(|members| members.iter().map(cell).collect());
+    Simulation::with_network(groups.collect(), std::slice::from_ref(catalogue), &plan.network)
 }
 
 /// Reads back what painting made of bases and seeds: the host averages both over each CV in the same way.

@@ -83,6 +83,16 @@ pub struct PlannedCell {
 }
 
 impl PlannedCell {
+    /// Whether slots move anything but what is painted.
+    pub(crate) fn moves_points(&self) -> bool {
+        let points = self.synapses.iter().chain(&self.junctions);
+        points
+            .map(|p| &p.seeds)
+            .chain(self.methods.values().map(|m| &m.seeds))
+            .any(|s| !s.is_empty())
+            || self.pieces.iter().any(|p| p.voltage && !p.seeds.is_empty())
+    }
+
     /// How slots move anything on the cell.
     pub fn seeds(&self) -> impl Iterator<Item = &Seeding> {
         let points = self.synapses.iter().chain(&self.junctions).flat_map(|p| &p.seeds);

@@ -34,6 +34,7 @@ pub use error::PlanError;
 pub use ion::PlannedMethod;
 pub use point::PlannedPoint;
 pub use probe::{Measured, PlannedProbe};
+pub(crate) use sources::draws_noise;
 
 /// A slot with its value.
 #[derive(Debug, Clone, PartialEq)]

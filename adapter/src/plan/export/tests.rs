@@ -24,6 +24,7 @@ fn samples_fall_into_the_middle_of_steps_where_they_can() {
             duration_ms,
             dt_ms,
             sample_every_ms,
+            seed: 0,
         })
     };
     assert_eq!(times(1.0, 0.25, 0.5), [0.125, 0.625]);
