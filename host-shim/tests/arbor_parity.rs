@@ -10,16 +10,19 @@
 #![expect(clippy::print_stdout, reason = "the figures are the result: shown by --nocapture")]
 #![expect(unsafe_code, reason = "loads catalogues that this test has just built")]
 
+mod support;
+
 use host_shim::{
-    AbiChoice, Cable, Catalogue, CellDescription, CvPolicy, DensityPaint, Detector, IClamp, Location, MechanismKind,
-    Morphology, Point, Probe, ProbeKind, SampleView, Schedule, SegmentTree, SimError, Simulation, Steps,
+    Cable, Catalogue, CellDescription, CvPolicy, DensityPaint, Detector, IClamp, Location, MechanismKind, Probe,
+    ProbeKind, SampleView, Schedule, SimError, Simulation, Steps,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
+use support::{Mod, branched, morphology, python};
 
 const DT_MS: f64 = 0.025;
 const STEPS: usize = 1000;
@@ -193,7 +196,7 @@ INITIAL {
 }
 ";
 
-const MODS: [(&str, &str); 7] = [
+const MODS: [Mod; 7] = [
     ("squid", SQUID),
     ("leak", LEAK),
     ("hcn", HCN),
@@ -203,107 +206,14 @@ const MODS: [(&str, &str); 7] = [
     ("kca", KCA),
 ];
 
-fn python() -> PathBuf {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    let path = std::env::var_os("GRADDIFF_PYTHON").map_or(root.join(".venv/bin/python"), PathBuf::from);
-    assert!(
-        path.exists(),
-        "no Python with Arbor at {}: run tests/run, or set GRADDIFF_PYTHON",
-        path.display()
-    );
-    path
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().expect("the command starts");
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(output.status.success(), "{command:?} failed\n{out}\n{err}");
-}
-
-/// An empty folder with the .mod files in `mod/`.
-fn workspace(name: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("parity-{name}"));
-    let _ = std::fs::remove_dir_all(&dir);
-    std::fs::create_dir_all(dir.join("mod")).unwrap();
-    for (name, text) in MODS {
-        std::fs::write(dir.join(format!("mod/{name}.mod")), text).unwrap();
-    }
-    dir
-}
-
-/// Absolute, not canonical: the venv's `python` is a link, and its neighbours are beside the link.
-fn bin_dir() -> PathBuf {
-    std::path::absolute(python()).unwrap().parent().unwrap().to_owned()
-}
-
-fn build_simd() -> PathBuf {
-    let dir = workspace("simd");
-    // It calls cmake, which lives in the same environment.
-    let path = format!("{}:{}", bin_dir().display(), std::env::var("PATH").unwrap());
-    run(Command::new(python())
-        .arg(bin_dir().join("arbor-build-catalogue"))
-        .args(["parity", "mod"])
-        .env("PATH", path)
-        .current_dir(&dir));
-    dir.join("parity-catalogue.so")
-}
-
-fn build_scalar() -> PathBuf {
-    let dir = workspace("scalar");
-    let output = Command::new(python())
-        .args(["-c", "import arbor; print(arbor.__path__[0])"])
-        .output()
-        .expect("Python starts");
-    let arbor = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim());
-    let mods = MODS.map(|(name, _)| format!("mod/{name}.mod"));
-    std::fs::create_dir_all(dir.join("out")).unwrap();
-    run(Command::new(arbor.join("bin/modcc"))
-        .args(["-t", "cpu", "-N", "arb", "-c", "parity", "-o", "out"])
-        .args(mods)
-        .current_dir(&dir));
-    let mut sources: Vec<PathBuf> = std::fs::read_dir(dir.join("out"))
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .filter(|p| p.extension().is_some_and(|e| e == "cpp"))
-        .collect();
-    sources.sort();
-    run(Command::new("c++")
-        .args([
-            "-O2",
-            "-std=c++20",
-            "-fPIC",
-            "-shared",
-            "-fvisibility=hidden",
-            "-DSTANDALONE",
-        ])
-        .arg(format!("-I{}", arbor.join("include").display()))
-        .args(sources)
-        .args(["-o", "parity-catalogue.so"])
-        .current_dir(&dir));
-    dir.join("parity-catalogue.so")
-}
-
-fn load(path: PathBuf, lanes: usize) -> Arc<Catalogue> {
-    // SAFETY: built a moment ago by Arbor's own tools from the text above.
-    let catalogue = unsafe { Catalogue::load(path, AbiChoice::Auto) }.unwrap();
-    assert!(
-        catalogue.mechanisms().all(|m| m.partition_width == lanes),
-        "kernels should have {lanes} lanes"
-    );
-    catalogue
-}
-
 fn simd() -> Arc<Catalogue> {
     static BUILT: OnceLock<Arc<Catalogue>> = OnceLock::new();
-    Arc::clone(BUILT.get_or_init(|| load(build_simd(), if cfg!(target_arch = "x86_64") { 4 } else { 2 })))
+    Arc::clone(BUILT.get_or_init(|| support::simd("parity", &MODS)))
 }
 
 fn scalar() -> Arc<Catalogue> {
     static BUILT: OnceLock<Arc<Catalogue>> = OnceLock::new();
-    Arc::clone(BUILT.get_or_init(|| load(build_scalar(), 1)))
+    Arc::clone(BUILT.get_or_init(|| support::scalar("parity", &MODS)))
 }
 
 /// A cell in both languages. Morphology and policy are given twice; all else is translated.
@@ -313,32 +223,6 @@ struct Cell {
     description: CellDescription,
     rl_ohm_cm: f64,
     cm_f_per_m2: f64,
-}
-
-fn morphology(segments: &Value) -> Morphology {
-    let mut tree = SegmentTree::default();
-    for s in segments.as_array().unwrap() {
-        let number = |v: &Value| v.as_f64().unwrap();
-        let point = |p: &Value| Point::new(number(&p[0]), number(&p[1]), number(&p[2]), number(&p[3]));
-        let parent = s[0].as_u64().map(|p| usize::try_from(p).unwrap());
-        let tag = i32::try_from(s[3].as_i64().unwrap()).unwrap();
-        tree.append(parent, point(&s[1]), point(&s[2]), tag).unwrap();
-    }
-    Morphology::new(tree).unwrap()
-}
-
-/// Soma, a tapering trunk in two segments, two dendrites of which one forks again, an axon at the other end.
-fn branched() -> Value {
-    json!([
-        [null, [0, 0, 0, 7], [0, 0, 14, 6], 1],
-        [0, [0, 0, 14, 2.5], [0, 0, 90, 1.5], 3],
-        [1, [0, 0, 90, 1.5], [0, 0, 160, 1.1], 3],
-        [2, [0, 0, 160, 0.8], [0, 110, 200, 0.4], 3],
-        [2, [0, 0, 160, 0.9], [80, 0, 210, 0.6], 3],
-        [4, [80, 0, 210, 0.5], [160, 40, 260, 0.25], 3],
-        [4, [80, 0, 210, 0.4], [150, -70, 230, 0.3], 3],
-        [0, [0, 0, 14, 0.6], [0, 0, -240, 0.5], 2]
-    ])
 }
 
 fn cell(segments: Value, policy: CvPolicy, policy_text: &str) -> Cell {
