@@ -126,7 +126,7 @@ impl Noise {
     pub(crate) fn refresh(&mut self) {
         let counter = self.steps;
         self.steps += 1;
-        if counter % STEPS_PER_DRAW as u64 != 0 {
+        if !counter.is_multiple_of(STEPS_PER_DRAW as u64) {
             return;
         }
         let variables = self.rows.chunks_exact_mut(STEPS_PER_DRAW * self.stride);

@@ -13,8 +13,8 @@
 mod support;
 
 use host_shim::{
-    Cable, Catalogue, CellDescription, CvPolicy, DensityPaint, Detector, IClamp, Location, MechanismKind, Probe,
-    ProbeKind, SampleView, Schedule, SimError, Simulation, Steps,
+    Cable, Catalogue, CellDescription, CvPolicy, DensityPaint, Detector, IClamp, Location, MechanismKind, Morphology,
+    Probe, ProbeKind, SampleView, Schedule, SimError, Simulation, Steps,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

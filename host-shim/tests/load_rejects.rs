@@ -109,6 +109,7 @@ rows! {
     "name_not_utf8" => LoadError::MechanismName { problem: NameProblem::NotUtf8, .. },
     "duplicate_mechanism" => LoadError::DuplicateMechanism { mechanism, .. } if mechanism == "leak",
     "unknown_kind" => LoadError::UnknownKind { found: 9, .. },
+    "random_index" => LoadError::RandomIndex { index: 1, n: 1, .. },
     "flag_not_boolean" => LoadError::Flag { field: "is_linear", found: 2, .. },
     "ion_flag_not_boolean" => LoadError::Flag { field: "write_int_concentration", found: 255, .. },
     "absurd_table_length" => LoadError::TableLength { table: "parameters", found: u32::MAX, .. },

@@ -510,10 +510,18 @@ pub(super) fn mechanism(path: &Path, m: RawMechanism) -> Result<MechanismInfo, L
         .map(|(row, ion)| cx.ion(row, ion))
         .collect::<Result<_, _>>()?;
     cx.distinct("ions", ions.iter().map(|i| i.name.as_str()))?;
+    let n = m.randoms.len();
     let randoms = m.randoms.into_iter().enumerate().map(|(row, (name, index))| {
-        Ok(RandomVariable {
-            name: cx.name("random_variables", row, name)?,
+        let name = cx.name("random_variables", row, name)?;
+        if (index as usize) < n {
+            return Ok(RandomVariable { name, index });
+        }
+        Err(LoadError::RandomIndex {
+            path: path.into(),
+            mechanism: cx.mechanism.into(),
+            variable: name,
             index,
+            n,
         })
     });
     let random_variables = randoms.collect::<Result<_, LoadError>>()?;

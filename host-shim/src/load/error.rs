@@ -217,6 +217,20 @@ pub enum LoadError {
         /// Byte found.
         found: u8,
     },
+    /// A random variable whose buffer the host would not have: there are as many as variables.
+    #[error("`{}`: random variable `{variable}` of mechanism `{mechanism}` has index {index}, of {n}", path.display())]
+    RandomIndex {
+        /// The file.
+        path: PathBuf,
+        /// The mechanism.
+        mechanism: String,
+        /// The variable.
+        variable: String,
+        /// Its index.
+        index: u32,
+        /// Number of variables.
+        n: usize,
+    },
     /// A table longer than any mechanism's.
     #[error("`{}`: table `{table}` of mechanism `{mechanism}` claims {found} rows, at most {limit} are plausible", path.display())]
     TableLength {
