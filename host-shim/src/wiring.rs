@@ -144,3 +144,51 @@ pub(crate) fn resolve(
     })?;
     Ok((group, *to))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only spikes of the connected detector, at the sum in 64 bits of their time and the 32-bit delay.
+    #[test]
+    fn a_spike_arrives_after_its_delay() {
+        let to = TargetInstance {
+            mechanism: 2,
+            instance: 7,
+        };
+        let edge = |source, weight| Edge {
+            source,
+            post: Post { group: 1, to, weight },
+            delay_ms: f64::from(1.05f32),
+        };
+        let mut wiring = Wiring {
+            interval_ms: 0.5,
+            edges: vec![
+                edge((3, 0), 1.0),
+                edge((3, 1), 2.0),
+                edge((3, 1), 3.0),
+                edge((4, 0), 4.0),
+            ],
+            feeds: Vec::new(),
+            queues: vec![Queue::default(), Queue::default()],
+            steps: vec![StepEvents::default(), StepEvents::default()],
+        };
+        let spike = |cell, detector| Spike {
+            time_ms: 1000.1,
+            cell,
+            detector,
+        };
+        wiring.end_epoch(&[spike(2, 0), spike(3, 1), spike(5, 0)]);
+        wiring.begin_epoch(1000.5, 1001.5);
+        let arrival_ms = 1000.1 + 1.0499999523162842;
+        let mut weights = |group, t1_ms| {
+            let mut sorted = Vec::new();
+            wiring.due(group, t1_ms).sorted_into(2, &mut sorted);
+            sorted.iter().map(|e| (e.mech_index, e.weight)).collect::<Vec<_>>()
+        };
+        assert_eq!(weights(0, 2000.0), []);
+        assert_eq!(weights(1, arrival_ms), []);
+        assert_eq!(weights(1, f64::next_up(arrival_ms)), [(7, 2.0), (7, 3.0)]);
+        assert_eq!(weights(1, 2000.0), []);
+    }
+}

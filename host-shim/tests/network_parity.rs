@@ -516,6 +516,19 @@ fn weights_and_delays_of_all_sorts() {
     compare("weights and delays", &network, 5, &[200.0], 100);
 }
 
+/// Without connections the steps start at 0 and their edges at multiples of 0.5 ms are exact: an event there belongs to
+/// the step that begins.
+#[test]
+fn events_on_the_edges_of_steps() {
+    let on_edges = |first: u32| (0..9).map(|i| 0.5 * f64::from(first + 25 * i)).collect();
+    let drive = |k: usize| EventTimes::Schedule(Schedule::Explicit(on_edges(u32::try_from(k).unwrap())));
+    let network = Network {
+        generators: (0..N_CELLS).map(|k| generator(k, 0, 0.03, drive(k))).collect(),
+        ..Network::default()
+    };
+    compare("edges of steps", &network, 2, &[120.0], 60);
+}
+
 /// A synapse changed after construction behaves as one built so.
 #[test]
 fn parameters_of_targets_can_be_set() {
