@@ -3,7 +3,7 @@
 
 use compiler::ir::graph::{Binary, ExprId, Leaf};
 use compiler::ir::interp::{Scalar, evaluate};
-use compiler::ir::mechanism::{IonQuantity, Mechanism, Updates};
+use compiler::ir::mechanism::{IonQuantity, Kernel, Mechanism, Output};
 
 /// What to simulate.
 pub(crate) struct Model<'a> {
@@ -64,7 +64,7 @@ impl Model<'_> {
                 assert_eq!(read.quantity, IonQuantity::ReversalPotential);
                 T::constant(reversal_mv(&m.ions[read.ion].name))
             }
-            Leaf::Placeholder(_) => unreachable!("placeholders do not survive lowering"),
+            _ => unreachable!("the mechanisms of these tests read no {leaf:?}"),
         }
     }
 
@@ -90,7 +90,8 @@ impl Model<'_> {
             let m = self.mechanisms[k];
             evaluate(&m.graph, roots, |leaf| self.input(m, leaf, v, dt, s, &parameters[k]))
         };
-        let update = |k: usize, updates: &Updates, v: T, dt: f64, s: &mut [T]| {
+        let update = |k: usize, of: &Kernel, v: T, dt: f64, s: &mut [T]| {
+            let updates: Vec<(usize, ExprId)> = of.states().collect();
             let roots: Vec<ExprId> = updates.iter().map(|u| u.1).collect();
             for (&(state, _), value) in updates.iter().zip(kernel(k, &roots, v, dt, s)) {
                 s[state] = value;
@@ -107,11 +108,13 @@ impl Model<'_> {
             // A/m2 and kS/m2, as the kernels accumulate them
             let (mut i, mut g) = (T::constant(0.0), T::constant(0.0));
             for (k, m) in self.mechanisms.iter().enumerate() {
-                let values = kernel(k, &[m.currents.total, m.currents.conductance], v, dt, &states[k]);
-                i = add(i, mul(10.0, values[0]));
-                g = add(g, mul(10.0, values[1]));
-                let updates = m.currents.updates.clone();
-                update(k, &updates, v, dt, &mut states[k]);
+                let results = [Output::Current, Output::Conductance].map(|o| m.currents.get(o));
+                if let [Some(current), Some(conductance)] = results {
+                    let values = kernel(k, &[current, conductance], v, dt, &states[k]);
+                    i = add(i, mul(10.0, values[0]));
+                    g = add(g, mul(10.0, values[1]));
+                }
+                update(k, &m.currents, v, dt, &mut states[k]);
             }
             for &(start, duration, amplitude) in &self.pulses {
                 if start <= t0 && t0 < start + duration {

@@ -5,10 +5,11 @@ use mech_abi::AbiLevel;
 use crate::diagnostic::{Code, Diagnostic, has_errors};
 use crate::emit::catalogue::{self, Entry};
 use crate::emit::{Names, Seed, Slots, json};
-use crate::ir::mechanism::{IonQuantity, Mechanism};
+use crate::ir::graph::Leaf;
+use crate::ir::mechanism::{Hook, IonQuantity, Kind, Mechanism, Output};
 use crate::ir::verify::verify;
-use crate::pass::differentiate::{Tangent, differentiate};
-use crate::pass::lower::{Integrator, Lowered, lower};
+use crate::pass::differentiate::{Movable, Tangent, differentiate};
+use crate::pass::lower::{Integrator, Lowered, WEIGHT_FACTOR, has_weight, lower};
 use crate::syntax::{ast::Ast, parse};
 
 /// One `.mod` file.
@@ -38,6 +39,9 @@ pub struct Options {
     pub integrator: Integrator,
     /// Which binary layout.
     pub abi: AbiLevel,
+    /// Ions that a mechanism's users rebind: (mechanism, its ion, the ion it then means), as in `nernst/x=ca`. Reversal
+    /// potential mechanisms need none: they are taken to act on every ion.
+    pub rebound: Vec<(String, String, String)>,
 }
 
 /// A diagnostic and the source it is about, by position.
@@ -106,6 +110,8 @@ pub struct Compiled {
     pub mechanisms: Vec<Mechanism>,
     /// Their tangents, if there are slots.
     pub tangents: Vec<Tangent>,
+    /// Ions that have a tangent ion for each slot ([`Names::tangent_ion`]), by the names the sources use.
+    pub tangent_ions: Vec<String>,
     /// Warnings.
     pub warnings: Vec<FileDiagnostic>,
 }
@@ -183,31 +189,34 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
     }
     reject(&diagnostics)?;
 
+    lowered.iter().for_each(|one| sound(&one.mechanism));
     let mut tangents = Vec::new();
-    for (i, one) in lowered.iter().enumerate() {
-        sound(&one.mechanism);
-        if slots.names.is_empty() {
-            continue;
-        }
-        diagnostics.extend(
-            constant_concentrations(&parsed[i], &one.mechanism)
-                .into_iter()
-                .map(|d| (i, d)),
-        );
-        let moved: Vec<usize> = (0..one.mechanism.parameters.len())
+    let traffic = Traffic::new(&lowered, &options.rebound);
+    let tangent_ions = traffic.tangent_ions();
+    for (i, one) in lowered.iter().enumerate().filter(|_| !slots.names.is_empty()) {
+        let m = &one.mechanism;
+        let (reads, ions) = traffic.movable(i);
+        let parameters: Vec<usize> = (0..m.parameters.len())
             .filter(|&p| {
-                let name = &one.mechanism.parameters[p].name;
+                let name = &m.parameters[p].name;
                 slots
                     .seeds
                     .iter()
-                    .any(|s| s.mechanism == one.mechanism.name && s.parameter == *name)
+                    .any(|s| s.mechanism == m.name && s.parameter == *name)
             })
             .collect();
-        let (tangent, warnings) = differentiate(one.mechanism.clone(), &one.kinks, moved);
+        diagnostics.extend(spike_times(&parsed[i], m).map(|d| (i, d)));
+        let movable = Movable {
+            parameters,
+            reads,
+            ions,
+        };
+        let (tangent, warnings) = differentiate(m.clone(), &one.kinks, movable);
         sound(&tangent.mechanism);
         diagnostics.extend(warnings.into_iter().map(|d| (i, d)));
         tangents.push(tangent);
     }
+    reject(&diagnostics)?;
     let mechanisms: Vec<Mechanism> = lowered.into_iter().map(|l| l.mechanism).collect();
     let entries: Vec<Entry<'_>> = mechanisms
         .iter()
@@ -223,6 +232,7 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
         slots,
         mechanisms,
         tangents,
+        tangent_ions,
         warnings: diagnostics,
     })
 }
@@ -321,6 +331,7 @@ fn check_targets(ast: &Ast, targets: &[String]) -> Vec<Diagnostic> {
     };
     targets
         .iter()
+        .filter(|t| **t != WEIGHT_FACTOR || !has_weight(ast))
         .filter(|t| !ast.parameters.iter().any(|p| p.name.name == **t) || supplied.contains(&t.as_str()) || is_ion(t))
         .map(|target| {
             let known: Vec<&str> = ast
@@ -340,26 +351,110 @@ fn check_targets(ast: &Ast, targets: &[String]) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// Concentrations are inputs without a tangent so far: exact while no mechanism changes them.
-fn constant_concentrations(ast: &Ast, m: &Mechanism) -> Vec<Diagnostic> {
-    m.ion_reads
-        .iter()
-        .filter(|r| r.quantity != IonQuantity::ReversalPotential)
-        .filter_map(|read| {
-            let ion = &m.ions[read.ion].name;
-            let name = match read.quantity {
-                IonQuantity::Internal => format!("{ion}i"),
-                IonQuantity::External | IonQuantity::ReversalPotential => format!("{ion}o"),
-            };
-            let ident = ast.neuron.ions.iter().flat_map(|i| &i.read).find(|i| i.name == name)?;
-            Some(
-                Diagnostic::warning(
-                    Code::NotDifferentiable,
-                    ident.span,
-                    format!("`{name}` is taken as constant by the sensitivities"),
-                )
-                .help("this is exact as long as no mechanism on the cell changes that concentration"),
-            )
+/// The time of a spike within its step moves with the voltage, and no hook is told how.
+fn spike_times(ast: &Ast, m: &Mechanism) -> Option<Diagnostic> {
+    let reads = m.graph.leaves(&m.post_event.roots()).contains(&Leaf::SinceSpike);
+    let callable = ast.post_event.as_ref().filter(|_| reads)?;
+    Some(
+        Diagnostic::error(
+            Code::NotDifferentiable,
+            callable.params.first().map_or(callable.name.span, |p| p.span),
+            "POST_EVENT uses the time since the spike, which moves with the voltage",
+        )
+        .note("the sensitivities hold spike times fixed, so this one would be wrong")
+        .help("build without slots, or let POST_EVENT only count"),
+    )
+}
+
+/// Which ion quantities mechanisms exchange.
+struct Traffic<'a> {
+    lowered: &'a [Lowered],
+    rebound: &'a [(String, String, String)],
+}
+
+impl<'a> Traffic<'a> {
+    fn new(lowered: &'a [Lowered], rebound: &'a [(String, String, String)]) -> Self {
+        Self { lowered, rebound }
+    }
+
+    /// The ions that the `ion`-th ion of mechanism `i` may stand for; none for any.
+    fn names(&self, i: usize, ion: usize) -> Option<Vec<&'a str>> {
+        let m = &self.lowered[i].mechanism;
+        if m.kind == Kind::ReversalPotential {
+            return None;
+        }
+        let own = m.ions[ion].name.as_str();
+        let others = self
+            .rebound
+            .iter()
+            .filter(|(mechanism, from, _)| *mechanism == m.name && from == own)
+            .map(|(_, _, to)| to.as_str());
+        Some(std::iter::once(own).chain(others).collect())
+    }
+
+    /// Whether some mechanism changes the quantity.
+    fn is_changed(&self, names: Option<&[&str]>, quantity: IonQuantity) -> bool {
+        self.lowered.iter().enumerate().any(|(i, one)| {
+            let m = &one.mechanism;
+            (0..m.ions.len()).any(|ion| {
+                let output = match quantity {
+                    IonQuantity::Current => Output::IonCurrent(ion),
+                    IonQuantity::ReversalPotential => Output::Reversal(ion),
+                    IonQuantity::Diffusive => Output::Diffusive(ion),
+                    IonQuantity::Internal | IonQuantity::External | IonQuantity::Charge => Output::State(usize::MAX),
+                };
+                let changes = Hook::ALL.into_iter().any(|h| m.kernel(h).get(output).is_some())
+                    || m.concentrations.iter().any(|c| c.ion == ion && c.quantity == quantity);
+                changes
+                    && match (names, self.names(i, ion)) {
+                        (Some(a), Some(b)) => a.iter().any(|name| b.contains(name)),
+                        _ => true,
+                    }
+            })
         })
-        .collect()
+    }
+
+    /// Positions of the ion reads of mechanism `i` that other mechanisms move.
+    fn moved_reads(&self, i: usize) -> Vec<usize> {
+        let m = &self.lowered[i].mechanism;
+        (0..m.ion_reads.len())
+            .filter(|&r| {
+                let read = m.ion_reads[r];
+                self.is_changed(self.names(i, read.ion).as_deref(), read.quantity)
+            })
+            .collect()
+    }
+
+    /// Names of the ions that need tangents: those of which something that moves is read, or all once reversal
+    /// potentials are computed, since nothing says here for which ion.
+    fn tangent_ions(&self) -> Vec<String> {
+        let all = || self.lowered.iter().enumerate().map(|(i, one)| (i, &one.mechanism));
+        let computed = all().any(|(_, m)| m.kind == Kind::ReversalPotential);
+        let mut out: Vec<String> = Vec::new();
+        for (i, m) in all() {
+            if computed {
+                out.extend(m.ions.iter().map(|ion| ion.name.clone()));
+            }
+            for read in self.moved_reads(i) {
+                let ion = m.ion_reads[read].ion;
+                out.extend(self.names(i, ion).into_iter().flatten().map(str::to_owned));
+            }
+        }
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
+    /// Positions of moved reads and of ions with tangents, of mechanism `i`.
+    fn movable(&self, i: usize) -> (Vec<usize>, Vec<usize>) {
+        let m = &self.lowered[i].mechanism;
+        let tangent = self.tangent_ions();
+        let ions = (0..m.ions.len())
+            .filter(|&ion| match self.names(i, ion) {
+                Some(names) => names.iter().any(|n| tangent.iter().any(|t| t == n)),
+                None => true,
+            })
+            .collect();
+        (self.moved_reads(i), ions)
+    }
 }

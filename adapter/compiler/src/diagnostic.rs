@@ -115,6 +115,14 @@ codes! {
     ReadBeforeWrite => "read-before-write", "set it in INITIAL, or before it is read";
     /// A state without an equation, in a solved block.
     StateWithoutEquation => "state-without-equation", "add its derivative, or make it ASSIGNED";
+    /// A value that the language keeps per connection and we keep per instance.
+    PerInstance => "per-instance", "give each connection a point process of its own";
+    /// An array index that is not a whole number within bounds, known when the file is compiled.
+    BadIndex => "bad-index", "use a whole number from 0 to one less than the length";
+    /// A loop whose end depends on what happens at run time.
+    UnboundedLoop => "unbounded-loop", "give the loop bounds that are known when the file is compiled";
+    /// A system of equations that has no unique solution.
+    SingularSystem => "singular-system", "give as many independent equations as there are unknowns";
     /// SOLVE of a block that is not there.
     UnknownBlock => "unknown-block", "name a DERIVATIVE block of this file";
     /// SOLVE … METHOD with a method that we do not have.

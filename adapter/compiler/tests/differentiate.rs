@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use compiler::ir::graph::{Binary, ExprId, Graph, Leaf, Node, Type, Unary};
 use compiler::ir::interp::{Dual, evaluate};
-use compiler::ir::mechanism::Mechanism;
+use compiler::ir::mechanism::{Hook, IonQuantity, Mechanism, Output};
 use compiler::ir::verify::verify;
-use compiler::pass::differentiate::derivatives;
+use compiler::pass::differentiate::{Partials, derivatives};
 use compiler::{Integrator, Options, SlotSpec, Source, compile};
 use proptest::prelude::*;
 
@@ -317,7 +317,16 @@ fn inputs(m: &Mechanism, draw: &mut dyn FnMut(f64, f64) -> f64) -> Box<dyn Fn(Le
     };
     let parameters = near(&m.parameters, draw);
     let globals = near(&m.globals, draw);
-    let reversals: Vec<f64> = m.ion_reads.iter().map(|_| draw(-90.0, 140.0)).collect();
+    let reversals: Vec<f64> = m
+        .ion_reads
+        .iter()
+        .map(|r| match r.quantity {
+            IonQuantity::ReversalPotential | IonQuantity::Current => draw(-90.0, 140.0),
+            IonQuantity::Internal | IonQuantity::External | IonQuantity::Diffusive => draw(1e-5, 3.0),
+            IonQuantity::Charge => 2.0,
+        })
+        .collect();
+    let events: Vec<f64> = (0..3).map(|_| draw(-1.0, 1.0)).collect();
     let (v, dt, celsius) = (draw(-120.0, 60.0), draw(0.005, 0.1), draw(5.0, 37.0));
     Box::new(move |l| match l {
         Leaf::Voltage => v,
@@ -329,7 +338,10 @@ fn inputs(m: &Mechanism, draw: &mut dyn FnMut(f64, f64) -> f64) -> Box<dyn Fn(Le
         Leaf::Global(i) => globals[i as usize],
         Leaf::State(i) => states[i as usize],
         Leaf::IonRead(i) => reversals[i as usize],
-        Leaf::Placeholder(_) => f64::NAN,
+        Leaf::PeerVoltage => events[0] * 60.0,
+        Leaf::Noise(_) => events[1],
+        Leaf::EventWeight => events[2],
+        Leaf::SinceSpike | Leaf::Placeholder(_) => f64::NAN,
     })
 }
 
@@ -364,30 +376,28 @@ fn tangents_of_the_library_equal_dual_numbers() {
         let t = &compiled.tangents[0];
         let m = &t.mechanism;
         assert_eq!(verify(m), Vec::new());
-        let mut kernels = vec![
-            (m.currents.total, t.current.clone()),
-            (m.currents.conductance, t.conductance.clone()),
-        ];
-        for (updates, tangents) in [
-            (&m.init, &t.init),
-            (&m.currents.updates, &t.current_updates),
-            (&m.advance, &t.advance),
-        ] {
-            for &(state, expr) in updates {
-                let found = tangents.iter().find(|(s, _)| *s == state);
-                assert!(
-                    found.is_some() || !t.active.contains(&state),
-                    "{}: no tangent of {}",
-                    m.name,
-                    m.states[state].name
-                );
-                kernels.extend(found.map(|(_, p)| (expr, p.clone())));
+        let mut kernels: Vec<(ExprId, Partials)> = Vec::new();
+        for hook in Hook::ALL {
+            for &(output, expr) in &m.kernel(hook).outputs {
+                let found = t.kernel(hook).iter().find(|(o, _)| *o == output);
+                let carried = match output {
+                    Output::State(s) => t.active.contains(&s),
+                    Output::Current | Output::Conductance | Output::Voltage => true,
+                    Output::IonCurrent(i) | Output::Reversal(i) | Output::Diffusive(i) => t.ions.contains(&i),
+                };
+                if carried {
+                    kernels.push((expr, found.map(|(_, p)| p.clone()).unwrap_or_default()));
+                }
             }
         }
         let leaf = |i: usize| u32::try_from(i).unwrap();
         let mut wrt: Vec<Leaf> = vec![Leaf::Voltage];
         wrt.extend(t.active.iter().map(|&s| Leaf::State(leaf(s))));
         wrt.extend(t.parameters.iter().map(|&p| Leaf::Parameter(leaf(p))));
+        let read = kernels.iter().flat_map(|(_, p)| p).map(|&(l, _)| l);
+        wrt.extend(read.filter(|l| matches!(l, Leaf::IonRead(_) | Leaf::PeerVoltage)));
+        wrt.sort_unstable();
+        wrt.dedup();
         let outputs: Vec<ExprId> = kernels.iter().map(|k| k.0).collect();
         let numbers: Vec<ExprId> = m
             .graph
@@ -403,12 +413,7 @@ fn tangents_of_the_library_equal_dual_numbers() {
                 let all = evaluate(&m.graph, &numbers, |l| Dual::new(at(l), if l == x { 1.0 } else { 0.0 }));
                 let at_node = |id: ExprId| all[numbers.iter().position(|&n| n == id).unwrap()];
                 for ((output, partials), below) in kernels.iter().zip(&below) {
-                    let symbolic = match x {
-                        Leaf::Voltage => partials.voltage,
-                        Leaf::State(s) => partials.states.iter().find(|p| leaf(p.0) == s).map(|p| p.1),
-                        Leaf::Parameter(i) => partials.parameters.iter().find(|p| leaf(p.0) == i).map(|p| p.1),
-                        _ => None,
-                    };
+                    let symbolic = partials.iter().find(|p| p.0 == x).map(|p| p.1);
                     let got: f64 = symbolic.map_or(0.0, |e| evaluate(&m.graph, &[e], &at)[0]);
                     let want = at_node(*output).tangent;
                     let scale = below

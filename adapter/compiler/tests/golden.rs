@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use compiler::ir::graph::{Binary, ExprId, Graph, Node, Unary};
-use compiler::ir::mechanism::{Mechanism, Updates};
-use compiler::pass::differentiate::{Partials, Tangent};
+use compiler::ir::mechanism::{Hook, Mechanism};
+use compiler::pass::differentiate::Tangent;
 use compiler::{Compiled, Integrator, Options, SlotSpec, Source, compile};
 use expect_test::expect_file;
 
@@ -133,28 +133,16 @@ fn count(g: &Graph, roots: &[ExprId]) -> Counts {
 }
 
 /// (kernel, roots of the mechanism alone, roots with the partials).
-fn kernels(m: &Mechanism, t: &Tangent) -> [(&'static str, Vec<ExprId>, Vec<ExprId>); 3] {
-    let own = |updates: &Updates| -> Vec<ExprId> { updates.iter().map(|u| u.1).collect() };
-    let with = |own: Vec<ExprId>, of: &[(usize, Partials)]| -> Vec<ExprId> {
-        own.into_iter().chain(of.iter().flat_map(|(_, p)| p.roots())).collect()
-    };
-    let currents = |m: &Mechanism| -> Vec<ExprId> {
-        let c = &m.currents;
-        let ions = c.ions.iter().map(|i| i.1);
-        [c.total, c.conductance]
-            .into_iter()
-            .chain(ions)
-            .chain(own(&c.updates))
-            .collect()
-    };
-    let tm = &t.mechanism;
-    let mut all_currents = with(currents(tm), &t.current_updates);
-    all_currents.extend(t.current.roots().into_iter().chain(t.conductance.roots()));
-    [
-        ("init", own(&m.init), with(own(&tm.init), &t.init)),
-        ("currents", currents(m), all_currents),
-        ("advance", own(&m.advance), with(own(&tm.advance), &t.advance)),
-    ]
+fn kernels(m: &Mechanism, t: &Tangent) -> Vec<(&'static str, Vec<ExprId>, Vec<ExprId>)> {
+    Hook::ALL
+        .into_iter()
+        .filter(|&hook| !m.kernel(hook).outputs.is_empty())
+        .map(|hook| {
+            let mut with = t.mechanism.kernel(hook).roots();
+            with.extend(t.kernel(hook).iter().flat_map(|(_, p)| p).map(|&(_, e)| e));
+            (hook.name(), m.kernel(hook).roots(), with)
+        })
+        .collect()
 }
 
 /// The work per instance and step, independent of the number of slots; what comes on top per slot are the sums over

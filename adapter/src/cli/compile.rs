@@ -70,6 +70,7 @@ impl CompileArgs {
     pub(super) fn compile(&self, context: &Context) -> Result<Job, Failure> {
         let sources = sources::read_mods(&self.files)?;
         let mut options = Options {
+            rebound: Vec::new(),
             slots: Vec::new(),
             integrator: match self.integrator {
                 IntegratorArg::Arbor => Integrator::Arbor,

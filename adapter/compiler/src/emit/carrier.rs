@@ -10,10 +10,8 @@
 //! first instance below it. Instances come in the order of their CVs, so parents precede children and one sweep each way
 //! solves the tree; offsets are relative, so several cells in a group need no bookkeeping.
 
-use std::fmt::Write as _;
-
-use super::{Names, Slots, carrier_ions, forgetting, tables};
-use crate::ir::mechanism::Field;
+use super::{Names, Slots, Tables, carrier_ions, forgetting, tables};
+use crate::ir::mechanism::{Field, Kind};
 
 /// Per-CV parameters, in the order of the host's tree table: (name, unit).
 pub const PARAMETERS: [(&str, &str); 7] = [
@@ -158,16 +156,18 @@ pub(super) fn emit(slots: &Slots) -> String {
             .iter()
             .map(|s| field(&Names::sensitivity("v", s), "mV", 0.0)),
     );
-    let _ = write!(
-        out,
-        "{}",
-        tables(
-            Names::CARRIER,
-            &[forgetting()],
-            &states,
-            &parameters,
-            &carrier_ions(slots)
-        )
-    );
+    out.push_str(&tables(&Tables {
+        name: Names::CARRIER,
+        kind: Kind::Density,
+        linear: false,
+        globals: &[forgetting()],
+        states: &states,
+        parameters: &parameters,
+        ions: &carrier_ions(slots),
+        noise: &[],
+        events: false,
+        post_events: false,
+        writes: false,
+    }));
     out
 }

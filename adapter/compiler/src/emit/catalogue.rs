@@ -70,6 +70,14 @@ const SHARED: &str = r"
 #define GD_READS(internal, external)
 #endif
 
+/* Position in an ion's arrays of another CV of the group, where the ion is on every CV that has membrane. */
+GD_INLINE int32_t gd_position(const arb_mechanism_ppack* pp, int32_t own_cv, int32_t own_at, int32_t cv) {
+    int32_t at = own_at;
+    for (int32_t c = own_cv; c < cv; ++c) at += pp->area_um2[c] > 0.0;
+    for (int32_t c = cv; c < own_cv; ++c) at -= pp->area_um2[c] > 0.0;
+    return at;
+}
+
 static void gd_nothing(arb_mechanism_ppack* pp) { (void)pp; }
 static void gd_no_events(arb_mechanism_ppack* pp, arb_deliverable_event_stream* events) { (void)pp; (void)events; }
 

@@ -103,6 +103,20 @@ GD_INLINE double gd_tanh(double x) {
 GD_INLINE double gd_min(double a, double b) { return a < b ? a : b; }
 GD_INLINE double gd_max(double a, double b) { return a > b ? a : b; }
 
+/* As gd_gather, gd_scatter_add below, for indices in any order and with repetitions. */
+GD_INLINE const double* gd_gather_each(const double* base, const int32_t* index, uint32_t n, double* buffer) {
+    for (uint32_t j = 0; j < n; ++j) buffer[j] = base[index[j]];
+    return buffer;
+}
+
+GD_INLINE void gd_scatter_add_each(double* base, const int32_t* index, uint32_t n, const double* restrict value) {
+    for (uint32_t j = 0; j < n; ++j) base[index[j]] += value[j];
+}
+
+GD_INLINE void gd_scatter(double* base, const int32_t* index, uint32_t n, const double* restrict value) {
+    for (uint32_t j = 0; j < n; ++j) base[index[j]] = value[j];
+}
+
 /* n values at base[index[0..n]]: in place where the indices are consecutive (they never decrease nor repeat). */
 GD_INLINE const double* gd_gather(const double* base, const int32_t* index, uint32_t n, double* buffer) {
     if (index[n - 1] - index[0] == (int32_t)(n - 1)) return base + index[0];

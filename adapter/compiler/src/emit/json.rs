@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::ir::graph::ExprId;
-use crate::ir::mechanism::{Field, Mechanism, Updates};
-use crate::ir::print::{Listing, listing};
+use crate::ir::mechanism::{Field, Hook, Mechanism, Output};
+use crate::ir::print::{Listing, leaf_name, listing};
 use crate::pass::differentiate::{Partials, Tangent};
 
 /// A JSON string literal.
@@ -68,20 +68,11 @@ fn kernel(m: &Mechanism, outputs: &[(String, ExprId)]) -> String {
     )
 }
 
-fn named(m: &Mechanism, updates: &Updates) -> Vec<(String, ExprId)> {
-    updates.iter().map(|&(s, e)| (m.states[s].name.clone(), e)).collect()
-}
-
 /// `d(output)/d(input)` for every nonzero partial.
-fn partials(m: &Mechanism, output: &str, p: &Partials) -> Vec<(String, ExprId)> {
-    let name = |input: &str| format!("d({output})/d({input})");
-    let states = p.states.iter().map(|&(s, e)| (name(&m.states[s].name), e));
-    let parameters = p.parameters.iter().map(|&(i, e)| (name(&m.parameters[i].name), e));
-    p.voltage
-        .map(|e| (name("v"), e))
-        .into_iter()
-        .chain(states)
-        .chain(parameters)
+fn partials(m: &Mechanism, output: Output, p: &Partials) -> Vec<(String, ExprId)> {
+    let of = m.output_name(output);
+    p.iter()
+        .map(|&(leaf, e)| (format!("d({of})/d({})", leaf_name(m, leaf)), e))
         .collect()
 }
 
@@ -95,37 +86,36 @@ pub fn emit(m: &Mechanism, tangent: Option<&Tangent>) -> String {
             quote(&format!("{:?}", s.storage).to_lowercase())
         )
     }));
-    let mut currents = vec![
-        ("current_ma_per_cm2".to_string(), m.currents.total),
-        ("conductance_s_per_cm2".to_string(), m.currents.conductance),
-    ];
-    currents.extend(named(m, &m.currents.updates));
     let mut sections = vec![
-        ("name", quote(&m.name)),
-        ("parameters", fields(&m.parameters)),
-        ("globals", fields(&m.globals)),
-        ("states", states),
-        ("ions", list(m.ions.iter().map(|i| quote(&i.name)))),
-        ("init", kernel(m, &named(m, &m.init))),
-        ("currents", kernel(m, &currents)),
-        ("advance", kernel(m, &named(m, &m.advance))),
+        ("name".to_string(), quote(&m.name)),
+        ("kind".to_string(), quote(&format!("{:?}", m.kind).to_lowercase())),
+        ("parameters".to_string(), fields(&m.parameters)),
+        ("globals".to_string(), fields(&m.globals)),
+        ("states".to_string(), states),
+        ("ions".to_string(), list(m.ions.iter().map(|i| quote(&i.name)))),
     ];
+    for hook in Hook::ALL {
+        let outputs: Vec<(String, ExprId)> = m
+            .kernel(hook)
+            .outputs
+            .iter()
+            .map(|&(output, e)| (m.output_name(output), e))
+            .collect();
+        if !outputs.is_empty() {
+            sections.push((hook.name().to_string(), kernel(m, &outputs)));
+        }
+    }
     if let Some(t) = tangent {
-        let tm = &t.mechanism;
-        let of_states = |updates: &[(usize, Partials)]| -> Vec<(String, ExprId)> {
-            updates
+        for hook in Hook::ALL {
+            let outputs: Vec<(String, ExprId)> = t
+                .kernel(hook)
                 .iter()
-                .flat_map(|(s, p)| partials(tm, &tm.states[*s].name, p))
-                .collect()
-        };
-        let mut of_currents = partials(tm, "current", &t.current);
-        of_currents.extend(partials(tm, "conductance", &t.conductance));
-        of_currents.extend(of_states(&t.current_updates));
-        sections.extend([
-            ("tangent_init", kernel(tm, &of_states(&t.init))),
-            ("tangent_currents", kernel(tm, &of_currents)),
-            ("tangent_advance", kernel(tm, &of_states(&t.advance))),
-        ]);
+                .flat_map(|(output, p)| partials(&t.mechanism, *output, p))
+                .collect();
+            if !outputs.is_empty() {
+                sections.push((format!("tangent_{}", hook.name()), kernel(&t.mechanism, &outputs)));
+            }
+        }
     }
     let rows: Vec<String> = sections
         .iter()

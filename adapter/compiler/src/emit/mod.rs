@@ -1,15 +1,18 @@
 //! Mechanisms to text: C behind Arbor's mechanism ABI, and JSON.
 
+mod block;
 pub mod build;
 pub mod carrier;
 pub mod catalogue;
 pub mod json;
 mod kernel;
 mod mechanism;
+mod single;
+mod slots;
 
 use std::fmt::Write as _;
 
-use crate::ir::mechanism::Field;
+use crate::ir::mechanism::{Field, Kind};
 use kernel::literal;
 
 /// Every generated name, spelled in one place. `__` is refused in sources, so none can collide.
@@ -49,6 +52,11 @@ impl Names {
         format!("gd_u__{slot}")
     }
 
+    /// The ion that holds ∂/∂slot of everything that an ion holds.
+    pub fn tangent_ion(ion: &str, slot: &str) -> String {
+        format!("gd_ion_{ion}__{slot}")
+    }
+
     /// The ion whose current density collects Dg.
     pub fn conductance_ion(slot: &str) -> String {
         format!("gd_g__{slot}")
@@ -78,22 +86,26 @@ pub struct Slots {
 }
 
 /// A row of a mechanism's ion table.
+#[derive(Default)]
 struct IonRow {
     name: String,
     valence: Option<i32>,
     reads_reversal: bool,
     reads_internal: bool,
     reads_external: bool,
+    reads_charge: bool,
+    writes_internal: bool,
+    writes_external: bool,
+    writes_reversal: bool,
+    diffuses: bool,
 }
 
 /// The two made-up ions of each slot, in slot order.
 fn carrier_ions(slots: &Slots) -> Vec<IonRow> {
     let row = |name: String| IonRow {
         name,
-        valence: None,
-        reads_reversal: false,
         reads_internal: true,
-        reads_external: false,
+        ..IonRow::default()
     };
     slots
         .names
@@ -137,14 +149,26 @@ fn ion_table(name: &str, ions: &[IonRow]) -> String {
     }
     let mut out = format!("static arb_ion_info {name}[] = {{\n");
     for ion in ions {
+        let flags = [
+            ("write_int_concentration", ion.writes_internal),
+            ("write_ext_concentration", ion.writes_external),
+            ("use_diff_concentration", ion.diffuses),
+            ("write_rev_potential", ion.writes_reversal),
+            ("read_rev_potential", ion.reads_reversal),
+            ("read_valence", ion.reads_charge),
+            ("verify_valence", ion.valence.is_some()),
+        ];
+        let set: String = flags
+            .iter()
+            .filter(|(_, on)| *on)
+            .map(|(flag, _)| format!(", .{flag} = true"))
+            .collect();
         let _ = writeln!(
             out,
-            "    {{.name = \"{}\", GD_READS({}, {}) .read_rev_potential = {}, .verify_valence = {}, .expected_valence = {}}},",
+            "    {{.name = \"{}\", GD_READS({}, {}) .expected_valence = {}{set}}},",
             ion.name,
             ion.reads_internal,
             ion.reads_external,
-            ion.reads_reversal,
-            ion.valence.is_some(),
             ion.valence.unwrap_or(0)
         );
     }
@@ -152,33 +176,82 @@ fn ion_table(name: &str, ions: &[IonRow]) -> String {
     out
 }
 
+/// What a mechanism tells the host about itself.
+struct Tables<'a> {
+    name: &'a str,
+    kind: Kind,
+    linear: bool,
+    globals: &'a [Field],
+    states: &'a [Field],
+    parameters: &'a [Field],
+    ions: &'a [IonRow],
+    noise: &'a [String],
+    events: bool,
+    post_events: bool,
+    writes: bool,
+}
+
 /// The tables of a mechanism and the two functions that hand them out.
-fn tables(mechanism: &str, globals: &[Field], states: &[Field], parameters: &[Field], ions: &[IonRow]) -> String {
+fn tables(t: &Tables<'_>) -> String {
     let mut out = String::new();
-    let name = Names::symbol(mechanism);
-    let parts = [("globals", globals), ("states", states), ("parameters", parameters)];
-    for (what, fields) in parts {
+    let name = Names::symbol(t.name);
+    for (what, fields) in [
+        ("globals", t.globals),
+        ("states", t.states),
+        ("parameters", t.parameters),
+    ] {
         out.push_str(&field_table(&format!("{name}_{what}"), fields));
     }
-    out.push_str(&ion_table(&format!("{name}_ions"), ions));
+    out.push_str(&ion_table(&format!("{name}_ions"), t.ions));
+    if !t.noise.is_empty() {
+        let _ = writeln!(out, "static arb_random_variable_info {name}_noise[] = {{");
+        for (i, noise) in t.noise.iter().enumerate() {
+            let _ = writeln!(out, "    {{\"{noise}\", {i}}},");
+        }
+        out.push_str("};\n");
+    }
+    let kind = match t.kind {
+        Kind::Density => "density",
+        Kind::Point => "point",
+        Kind::ReversalPotential => "reversal_potential",
+        Kind::Junction => "gap_junction",
+        Kind::Voltage => "voltage",
+    };
     let _ = write!(
         out,
-        "\nstatic arb_mechanism_type {name}_type(void) {{\n    arb_mechanism_type t = {{0}};\n    t.abi_version = ARB_MECH_ABI_VERSION;\n    t.fingerprint = \"graddiff-{}\";\n    t.name = \"{mechanism}\";\n    t.kind = arb_mechanism_kind_density;\n",
-        env!("CARGO_PKG_VERSION")
+        "\nstatic arb_mechanism_type {name}_type(void) {{\n    arb_mechanism_type t = {{0}};\n    t.abi_version = ARB_MECH_ABI_VERSION;\n    t.fingerprint = \"graddiff-{}\";\n    t.name = \"{}\";\n    t.kind = arb_mechanism_kind_{kind};\n",
+        env!("CARGO_PKG_VERSION"),
+        t.name
     );
+    for (flag, on) in [("is_linear", t.linear), ("has_post_events", t.post_events)] {
+        if on {
+            let _ = writeln!(out, "    t.{flag} = true;");
+        }
+    }
     for (what, field, count) in [
-        ("globals", "globals", globals.len()),
-        ("states", "state_vars", states.len()),
-        ("parameters", "parameters", parameters.len()),
-        ("ions", "ions", ions.len()),
+        ("globals", "globals", t.globals.len()),
+        ("states", "state_vars", t.states.len()),
+        ("parameters", "parameters", t.parameters.len()),
+        ("ions", "ions", t.ions.len()),
+        ("noise", "random_variables", t.noise.len()),
     ] {
         if count > 0 {
             let _ = writeln!(out, "    t.{field} = {name}_{what};\n    t.n_{field} = {count};");
         }
     }
+    let hook = |own: bool, suffix: &str, nothing: &str| {
+        if own {
+            format!("{name}_{suffix}")
+        } else {
+            nothing.to_string()
+        }
+    };
     let _ = write!(
         out,
-        "    return t;\n}}\n\nstatic arb_mechanism_interface* {name}_interface(void) {{\n    static arb_mechanism_interface i = {{arb_backend_kind_cpu, 1, 8, {name}_init, {name}_compute_currents,\n        gd_no_events, {name}_advance_state, gd_nothing, gd_nothing}};\n    return &i;\n}}\n\n"
+        "    return t;\n}}\n\nstatic arb_mechanism_interface* {name}_interface(void) {{\n    static arb_mechanism_interface i = {{arb_backend_kind_cpu, 1, 8, {name}_init, {name}_compute_currents,\n        {}, {name}_advance_state, {}, {}}};\n    return &i;\n}}\n\n",
+        hook(t.events, "apply_events", "gd_no_events"),
+        hook(t.writes, "write_ions", "gd_nothing"),
+        hook(t.post_events, "post_event", "gd_nothing"),
     );
     out
 }

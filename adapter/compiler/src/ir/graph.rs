@@ -26,6 +26,8 @@ impl ExprId {
 pub enum Leaf {
     /// Membrane voltage, mV: V(t) while currents are computed, V(t+dt) while states advance.
     Voltage,
+    /// Voltage at the other side of a junction, mV.
+    PeerVoltage,
     /// Length of the step, ms.
     Dt,
     /// Temperature, °C.
@@ -42,6 +44,12 @@ pub enum Leaf {
     State(u32),
     /// An ion quantity the host supplies, by position in the mechanism's table of ion reads.
     IonRead(u32),
+    /// A standard normal number, drawn by the host for each step, by position in the mechanism's table of noises.
+    Noise(u32),
+    /// The weight of the event being received.
+    EventWeight,
+    /// Time since the spike being told of, ms.
+    SinceSpike,
     /// A placeholder of a pass; never survives into a kernel.
     Placeholder(u32),
 }
@@ -445,13 +453,19 @@ impl Graph {
 
     /// Everything `roots` need, in topological order.
     pub fn reachable(&self, roots: &[ExprId]) -> Vec<ExprId> {
+        self.reachable_until(roots, |_| false)
+    }
+
+    /// As [`Graph::reachable`], without what lies below the nodes at which `stop` says so.
+    pub(crate) fn reachable_until(&self, roots: &[ExprId], stop: impl Fn(ExprId) -> bool) -> Vec<ExprId> {
         let mut seen = vec![false; self.nodes.len()];
         for root in roots {
             seen[root.index()] = true;
         }
         for i in (0..self.nodes.len()).rev() {
-            if seen[i] {
-                for operand in self.operands(ExprId(u32::try_from(i).unwrap_or(u32::MAX))) {
+            let id = ExprId(u32::try_from(i).unwrap_or(u32::MAX));
+            if seen[i] && !stop(id) {
+                for operand in self.operands(id) {
                     seen[operand.index()] = true;
                 }
             }

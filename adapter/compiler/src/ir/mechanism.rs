@@ -15,6 +15,22 @@ pub struct Field {
     pub limits: (f64, f64),
 }
 
+/// What a mechanism is, as the host sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// Per membrane area.
+    #[default]
+    Density,
+    /// At a place; receives events.
+    Point,
+    /// Sets reversal potentials from concentrations, before the currents.
+    ReversalPotential,
+    /// Between two places.
+    Junction,
+    /// Sets the voltage, after the cable has been solved.
+    Voltage,
+}
+
 /// Why a variable is stored between kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Storage {
@@ -22,6 +38,8 @@ pub enum Storage {
     State,
     /// An ASSIGNED variable that one kernel sets and another reads.
     Carried,
+    /// The time since the start, which the host's interface does not tell.
+    Time,
     /// A RANGE ASSIGNED variable that no kernel reads: written so that users can record it.
     Observed,
 }
@@ -46,6 +64,12 @@ pub enum IonQuantity {
     Internal,
     /// `Xo`, mM.
     External,
+    /// `Xd`, mM: an internal concentration that diffuses along the cable.
+    Diffusive,
+    /// `iX`, mA/cm² in densities: what all mechanisms together have contributed so far in this step.
+    Current,
+    /// The charge number.
+    Charge,
 }
 
 /// An ion the mechanism uses.
@@ -66,41 +90,97 @@ pub struct IonRead {
     pub quantity: IonQuantity,
 }
 
-/// New values of stored variables, all in terms of the old ones.
-pub type Updates = Vec<(usize, ExprId)>;
-
-/// The membrane current at V(t), s(t).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Currents {
-    /// Sum of all currents, mA/cm².
-    pub total: ExprId,
-    /// The conductance the host linearises with, S/cm².
-    pub conductance: ExprId,
-    /// Contribution to each ion's current, mA/cm².
-    pub ions: Vec<(usize, ExprId)>,
-    /// Stored variables that BREAKPOINT sets.
-    pub updates: Updates,
+/// Where a result of a kernel goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Output {
+    /// A stored variable.
+    State(usize),
+    /// The sum of all currents, outward: mA/cm², nA of point processes and junctions.
+    Current,
+    /// The conductance the host linearises with: S/cm², µS.
+    Conductance,
+    /// The contribution to an ion's current, in the unit of [`Output::Current`].
+    IonCurrent(usize),
+    /// An ion's reversal potential, mV.
+    Reversal(usize),
+    /// An ion's diffusive concentration, mM.
+    Diffusive(usize),
+    /// The membrane voltage, mV.
+    Voltage,
 }
 
-/// A coupled linear implicit step `(I − dt J) s⁺ = s + dt b`, kept beside its solution so that the tangent can use the
-/// same factors.
+/// `M x = r`, kept beside its solution so that the tangent can use the same factors:
+/// `M dx = dr − dM x`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LinearStep {
-    /// The states solved for.
-    pub states: Vec<usize>,
-    /// Right-hand sides f_i(s, …), in terms of the old states.
-    pub rates: Vec<ExprId>,
-    /// Factors of `I − dt J`, without pivoting: L's multipliers below the diagonal, U on and above it.
-    pub factors: Vec<Vec<ExprId>>,
-    /// The solution s⁺.
-    pub next: Vec<ExprId>,
+pub struct LinearSolve {
+    /// M by rows.
+    pub matrix: Vec<Vec<ExprId>>,
+    /// r.
+    pub rhs: Vec<ExprId>,
+    /// Factors of M.
+    pub factors: Factors,
+    /// x.
+    pub solution: Vec<ExprId>,
+}
+
+/// `P M Q = L U` without numerical pivoting.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Factors {
+    /// Row of M in each row of the factors.
+    pub rows: Vec<usize>,
+    /// Column of M in each column of the factors.
+    pub columns: Vec<usize>,
+    /// L's multipliers below the diagonal, U on and above it.
+    pub entries: Vec<Vec<ExprId>>,
+}
+
+/// What one hook computes: all results in terms of what was there before.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Kernel {
+    /// Results, sorted by where they go.
+    pub outputs: Vec<(Output, ExprId)>,
+    /// Linear systems that the results contain, in the order in which they are solved.
+    pub solves: Vec<LinearSolve>,
+}
+
+impl Kernel {
+    /// The result that goes to `output`.
+    pub fn get(&self, output: Output) -> Option<ExprId> {
+        self.outputs.iter().find(|(o, _)| *o == output).map(|&(_, e)| e)
+    }
+
+    /// New values of stored variables.
+    pub fn states(&self) -> impl Iterator<Item = (usize, ExprId)> {
+        self.outputs.iter().filter_map(|&(output, e)| match output {
+            Output::State(s) => Some((s, e)),
+            _ => None,
+        })
+    }
+
+    /// All results.
+    pub fn roots(&self) -> Vec<ExprId> {
+        self.outputs.iter().map(|&(_, e)| e).collect()
+    }
+}
+
+/// A concentration that the mechanism contributes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Concentration {
+    /// Position in [`Mechanism::ions`].
+    pub ion: usize,
+    /// Internal or external.
+    pub quantity: IonQuantity,
+    /// The stored variable that holds it.
+    pub state: usize,
 }
 
 /// A mechanism, ready to be differentiated, interpreted or emitted.
 #[derive(Debug, Clone)]
 pub struct Mechanism {
-    /// SUFFIX.
+    /// SUFFIX, or the name of the point process.
     pub name: String,
+    /// What it is.
+    pub kind: Kind,
     /// All expressions.
     pub graph: Graph,
     /// Scalar parameters.
@@ -113,24 +193,84 @@ pub struct Mechanism {
     pub ions: Vec<IonUse>,
     /// Ion quantities read; [`super::graph::Leaf::IonRead`] indexes it.
     pub ion_reads: Vec<IonRead>,
+    /// WHITE_NOISE variables; [`super::graph::Leaf::Noise`] indexes it.
+    pub noise: Vec<String>,
     /// INITIAL.
-    pub init: Updates,
+    pub init: Kernel,
     /// BREAKPOINT without SOLVE.
-    pub currents: Currents,
+    pub currents: Kernel,
     /// The SOLVEs: Φ of the design's equation (c).
-    pub advance: Updates,
-    /// Linear implicit steps among them.
-    pub linear_steps: Vec<LinearStep>,
+    pub advance: Kernel,
+    /// NET_RECEIVE.
+    pub net_receive: Kernel,
+    /// POST_EVENT.
+    pub post_event: Kernel,
+    /// Concentrations contributed to.
+    pub concentrations: Vec<Concentration>,
+    /// States superpose: instances with equal parameters may be merged into one.
+    pub linear: bool,
+}
+
+/// A hook of the host's interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hook {
+    /// INITIAL.
+    Init,
+    /// BREAKPOINT without SOLVE.
+    Currents,
+    /// The SOLVEs.
+    Advance,
+    /// NET_RECEIVE.
+    NetReceive,
+    /// POST_EVENT.
+    PostEvent,
+}
+
+impl Hook {
+    /// All, in the order of their first call.
+    pub const ALL: [Hook; 5] = [
+        Hook::Init,
+        Hook::Currents,
+        Hook::Advance,
+        Hook::NetReceive,
+        Hook::PostEvent,
+    ];
+
+    /// As JSON and listings call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Hook::Init => "init",
+            Hook::Currents => "currents",
+            Hook::Advance => "advance",
+            Hook::NetReceive => "net_receive",
+            Hook::PostEvent => "post_event",
+        }
+    }
 }
 
 impl Mechanism {
-    /// All expressions a kernel evaluates.
-    pub fn roots(&self) -> Vec<ExprId> {
-        let c = &self.currents;
-        [c.total, c.conductance]
-            .into_iter()
-            .chain(c.ions.iter().map(|&(_, e)| e))
-            .chain(self.init.iter().chain(&c.updates).chain(&self.advance).map(|&(_, e)| e))
-            .collect()
+    /// The kernel behind a hook.
+    pub fn kernel(&self, hook: Hook) -> &Kernel {
+        match hook {
+            Hook::Init => &self.init,
+            Hook::Currents => &self.currents,
+            Hook::Advance => &self.advance,
+            Hook::NetReceive => &self.net_receive,
+            Hook::PostEvent => &self.post_event,
+        }
+    }
+
+    /// The source's name of what a result is.
+    pub fn output_name(&self, output: Output) -> String {
+        let ion = |i: usize| &self.ions[i].name;
+        match output {
+            Output::State(s) => self.states[s].name.clone(),
+            Output::Current => "current".into(),
+            Output::Conductance => "conductance".into(),
+            Output::IonCurrent(i) => format!("i{}", ion(i)),
+            Output::Reversal(i) => format!("e{}", ion(i)),
+            Output::Diffusive(i) => format!("{}d", ion(i)),
+            Output::Voltage => "v".into(),
+        }
     }
 }

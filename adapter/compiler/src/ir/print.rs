@@ -9,6 +9,7 @@ use super::mechanism::{IonQuantity, Mechanism};
 pub fn leaf_name(m: &Mechanism, leaf: Leaf) -> String {
     match leaf {
         Leaf::Voltage => "v".into(),
+        Leaf::PeerVoltage => "v_peer".into(),
         Leaf::Dt => "dt".into(),
         Leaf::Celsius => "celsius".into(),
         Leaf::Diam => "diam".into(),
@@ -23,8 +24,14 @@ pub fn leaf_name(m: &Mechanism, leaf: Leaf) -> String {
                 IonQuantity::ReversalPotential => format!("e{ion}"),
                 IonQuantity::Internal => format!("{ion}i"),
                 IonQuantity::External => format!("{ion}o"),
+                IonQuantity::Diffusive => format!("{ion}d"),
+                IonQuantity::Current => format!("i{ion}"),
+                IonQuantity::Charge => format!("z{ion}"),
             }
         }
+        Leaf::Noise(i) => m.noise[i as usize].clone(),
+        Leaf::EventWeight => "event_weight".into(),
+        Leaf::SinceSpike => "since_spike".into(),
         Leaf::Placeholder(i) => format!("?{i}"),
     }
 }

@@ -3,14 +3,15 @@
 //! 1. Operands are numbered before the node that uses them.
 //! 2. Arithmetic takes numbers; `Not`, `And`, `Or` and the condition of a `Select` take truth values.
 //! 3. Kernels yield numbers and read only leaves that the mechanism declares; placeholders do not survive.
-//! 4. A kernel sets each stored variable at most once, and every stored variable that is not only observed is set by
+//! 4. A kernel gives each result at most once, and every stored variable that is not only observed is set by
 //!    INITIAL.
-//! 5. INITIAL does not read `dt`.
+//! 5. Step length, noise, events and spikes are read only by the hooks that know them, and each result belongs to its
+//!    hook.
 
 use std::fmt;
 
 use super::graph::{Binary, ExprId, Graph, Leaf, Node, Type, Unary};
-use super::mechanism::{Mechanism, Storage, Updates};
+use super::mechanism::{Hook, Kernel, Kind, Mechanism, Output, Storage};
 
 /// A broken rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,44 +55,55 @@ fn check_graph(graph: &Graph, broken: &mut Vec<Violation>) {
     }
 }
 
-/// Checks that `roots` are numbers over leaves that `m` declares.
-pub(crate) fn check_roots(m: &Mechanism, kernel: &str, roots: &[ExprId], broken: &mut Vec<Violation>) {
+/// Checks that `roots` are numbers over leaves that `m` declares and `hook` may read.
+pub(crate) fn check_roots(m: &Mechanism, hook: Hook, roots: &[ExprId], broken: &mut Vec<Violation>) {
     for &root in roots {
         if m.graph.type_of(root) != Type::Number {
             broken.push(Violation {
-                what: format!("{kernel} yields a truth value"),
+                what: format!("{} yields a truth value", hook.name()),
             });
         }
     }
     for leaf in m.graph.leaves(roots) {
         let declared = match leaf {
             Leaf::Voltage | Leaf::Celsius | Leaf::Diam | Leaf::Area => true,
-            Leaf::Dt => kernel != "init",
+            Leaf::PeerVoltage => m.kind == Kind::Junction,
+            Leaf::Dt => matches!(hook, Hook::Currents | Hook::Advance),
             Leaf::Parameter(i) => (i as usize) < m.parameters.len(),
             Leaf::Global(i) => (i as usize) < m.globals.len(),
             Leaf::State(i) => (i as usize) < m.states.len(),
             Leaf::IonRead(i) => (i as usize) < m.ion_reads.len(),
+            Leaf::Noise(i) => hook == Hook::Advance && (i as usize) < m.noise.len(),
+            Leaf::EventWeight => hook == Hook::NetReceive,
+            Leaf::SinceSpike => hook == Hook::PostEvent,
             Leaf::Placeholder(_) => false,
         };
         if !declared {
             broken.push(Violation {
-                what: format!("{kernel} reads {leaf:?}, which is not there"),
+                what: format!("{} reads {leaf:?}, which is not there", hook.name()),
             });
         }
     }
 }
 
-fn check_updates(m: &Mechanism, kernel: &str, updates: &Updates, broken: &mut Vec<Violation>) {
-    let mut set = vec![false; m.states.len()];
-    for &(state, _) in updates {
-        match set.get_mut(state) {
-            Some(seen) if !*seen => *seen = true,
-            Some(_) => broken.push(Violation {
-                what: format!("{kernel} sets {} twice", m.states[state].name),
-            }),
-            None => broken.push(Violation {
-                what: format!("{kernel} sets unknown state {state}"),
-            }),
+fn check_outputs(m: &Mechanism, hook: Hook, kernel: &Kernel, broken: &mut Vec<Violation>) {
+    for (at, &(output, _)) in kernel.outputs.iter().enumerate() {
+        let fits = match output {
+            Output::State(s) => s < m.states.len(),
+            Output::Current | Output::Conductance => hook == Hook::Currents,
+            Output::IonCurrent(i) | Output::Reversal(i) => hook == Hook::Currents && i < m.ions.len(),
+            Output::Diffusive(i) => i < m.ions.len(),
+            Output::Voltage => hook == Hook::Currents && m.kind == Kind::Voltage,
+        };
+        if !fits {
+            broken.push(Violation {
+                what: format!("{} yields {output:?}", hook.name()),
+            });
+        }
+        if kernel.outputs[..at].iter().any(|&(o, _)| o == output) {
+            broken.push(Violation {
+                what: format!("{} yields {output:?} twice", hook.name()),
+            });
         }
     }
 }
@@ -100,19 +112,12 @@ fn check_updates(m: &Mechanism, kernel: &str, updates: &Updates, broken: &mut Ve
 pub fn verify(m: &Mechanism) -> Vec<Violation> {
     let mut broken = Vec::new();
     check_graph(&m.graph, &mut broken);
-    let exprs = |u: &Updates| u.iter().map(|&(_, e)| e).collect::<Vec<_>>();
-    check_roots(m, "init", &exprs(&m.init), &mut broken);
-    check_roots(m, "advance", &exprs(&m.advance), &mut broken);
-    check_roots(m, "currents", &m.roots(), &mut broken);
-    for (kernel, updates) in [
-        ("init", &m.init),
-        ("currents", &m.currents.updates),
-        ("advance", &m.advance),
-    ] {
-        check_updates(m, kernel, updates, &mut broken);
+    for hook in Hook::ALL {
+        check_roots(m, hook, &m.kernel(hook).roots(), &mut broken);
+        check_outputs(m, hook, m.kernel(hook), &mut broken);
     }
     for (i, state) in m.states.iter().enumerate() {
-        if state.storage != Storage::Observed && !m.init.iter().any(|&(s, _)| s == i) {
+        if state.storage != Storage::Observed && m.init.get(Output::State(i)).is_none() {
             broken.push(Violation {
                 what: format!("nothing initialises {}", state.name),
             });

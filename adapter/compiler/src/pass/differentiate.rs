@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use super::lower::{Kink, substitute_factors};
+use super::lower::Kink;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ir::graph::{Binary, ExprId, Graph, Leaf, Node, Type, Unary};
-use crate::ir::mechanism::{LinearStep, Mechanism, Storage, Updates};
+use crate::ir::mechanism::{Hook, LinearSolve, Mechanism, Output, Storage};
 
 /// ∂root/∂leaf.
 pub fn derivative(g: &mut Graph, root: ExprId, leaf: Leaf) -> ExprId {
@@ -18,10 +18,16 @@ pub fn derivative(g: &mut Graph, root: ExprId, leaf: Leaf) -> ExprId {
 
 /// ∂root/∂leaf of several roots that share terms.
 pub fn derivatives(g: &mut Graph, roots: &[ExprId], leaf: Leaf) -> Vec<ExprId> {
+    derivatives_given(g, roots, leaf, &BTreeMap::new())
+}
+
+/// As [`derivatives`], where the derivatives of some nodes are `known` and what lies below them is not looked at.
+fn derivatives_given(g: &mut Graph, roots: &[ExprId], leaf: Leaf, known: &BTreeMap<ExprId, ExprId>) -> Vec<ExprId> {
     let zero = g.zero();
     let mut d: BTreeMap<ExprId, ExprId> = BTreeMap::new();
-    for id in g.reachable(roots) {
+    for id in g.reachable_until(roots, |id| known.contains_key(&id)) {
         let slope = match g.node(id) {
+            _ if known.contains_key(&id) => known[&id],
             Node::Const(_) => zero,
             Node::Leaf(l) if l == leaf => g.constant(1.0),
             Node::Leaf(_) => zero,
@@ -167,31 +173,8 @@ fn binary_derivative(
     }
 }
 
-/// The tangent of one kernel output: its nonzero partials.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Partials {
-    /// ∂/∂V.
-    pub voltage: Option<ExprId>,
-    /// ∂/∂s_j by stored variable.
-    pub states: Vec<(usize, ExprId)>,
-    /// ∂/∂p by parameter.
-    pub parameters: Vec<(usize, ExprId)>,
-}
-
-impl Partials {
-    /// All expressions.
-    pub fn roots(&self) -> Vec<ExprId> {
-        self.voltage
-            .into_iter()
-            .chain(self.states.iter().chain(&self.parameters).map(|&(_, e)| e))
-            .collect()
-    }
-
-    /// True if nothing reaches the output.
-    pub fn is_zero(&self) -> bool {
-        self.roots().is_empty()
-    }
-}
+/// The tangent of one result: its nonzero partials by the input they multiply.
+pub type Partials = Vec<(Leaf, ExprId)>;
 
 /// A mechanism with the tangent of its kernels.
 #[derive(Debug, Clone)]
@@ -202,224 +185,188 @@ pub struct Tangent {
     pub parameters: Vec<usize>,
     /// Stored variables that carry sensitivities, in order.
     pub active: Vec<usize>,
-    /// INITIAL: (state, partials).
-    pub init: Vec<(usize, Partials)>,
-    /// ∂(total current), mA/cm².
-    pub current: Partials,
-    /// ∂(conductance), S/cm².
-    pub conductance: Partials,
-    /// BREAKPOINT's own assignments.
-    pub current_updates: Vec<(usize, Partials)>,
-    /// The step of the states.
-    pub advance: Vec<(usize, Partials)>,
+    /// Ions that have a tangent ion, by position in the ion table.
+    pub ions: Vec<usize>,
+    kernels: BTreeMap<Hook, Vec<(Output, Partials)>>,
 }
 
-/// Derives the tangent with respect to the given parameters. The warnings name the places where it is one-sided.
-pub(crate) fn differentiate(
-    mechanism: Mechanism,
-    kinks: &[Kink],
-    parameters: Vec<usize>,
-) -> (Tangent, Vec<Diagnostic>) {
+impl Tangent {
+    /// The tangent of what a hook computes.
+    pub fn kernel(&self, hook: Hook) -> &[(Output, Partials)] {
+        self.kernels.get(&hook).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What the slots can move besides the mechanism's own states.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Movable {
+    /// Positions in the parameter table.
+    pub(crate) parameters: Vec<usize>,
+    /// Positions in the table of ion reads.
+    pub(crate) reads: Vec<usize>,
+    /// Positions in the ion table: ions that have a tangent ion.
+    pub(crate) ions: Vec<usize>,
+}
+
+/// Derives the tangent. The diagnostics name the places where it is one-sided, and what cannot be differentiated.
+pub(crate) fn differentiate(mechanism: Mechanism, kinks: &[Kink], movable: Movable) -> (Tangent, Vec<Diagnostic>) {
     let mut m = mechanism;
-    let active = active_states(&m, &parameters);
-    let warnings = one_sided(&m, kinks, &active, &parameters);
-    let moved = Moved {
-        active: &active,
-        parameters: &parameters,
+    let mut moved = Moved {
+        movable: &movable,
+        active: Vec::new(),
     };
-    let init = moved.updates(&mut m, |m| &m.init, &[]);
-    let roots = [m.currents.total, m.currents.conductance];
-    let mut both = moved.partials(&mut m.graph, &roots);
-    let conductance = both.pop().unwrap_or_default();
-    let current = both.pop().unwrap_or_default();
-    let current_updates = moved.updates(&mut m, |m| &m.currents.updates, &[]);
-    // a state that something moves again after its implicit step has another tangent
-    let last = |step: &&LinearStep| {
-        step.states
-            .iter()
-            .zip(&step.next)
-            .all(|(&s, &e)| m.advance.contains(&(s, e)))
-    };
-    let steps: Vec<LinearStep> = m.linear_steps.iter().filter(last).cloned().collect();
-    let advance = moved.updates(&mut m, |m| &m.advance, &steps);
+    moved.find_active(&m);
+    let warnings = moved.one_sided(&m, kinks);
+    let kernels = Hook::ALL
+        .into_iter()
+        .map(|hook| (hook, moved.kernel(&mut m, hook)))
+        .collect();
+    let active = moved.active;
     let tangent = Tangent {
         mechanism: m,
-        parameters,
         active,
-        init,
-        current,
-        conductance,
-        current_updates,
-        advance,
+        kernels,
+        parameters: movable.parameters,
+        ions: movable.ions,
     };
     (tangent, warnings)
 }
 
-fn leaf_of_state(i: usize) -> Leaf {
-    Leaf::State(u32::try_from(i).unwrap_or(u32::MAX))
-}
-
-fn leaf_of_parameter(i: usize) -> Leaf {
-    Leaf::Parameter(u32::try_from(i).unwrap_or(u32::MAX))
-}
-
-/// True if a value over these leaves can change with a slot.
-fn moves(leaves: &[Leaf], active: &[usize], parameters: &[usize]) -> bool {
-    leaves.iter().any(|leaf| match *leaf {
-        Leaf::Voltage => true,
-        Leaf::State(i) => active.contains(&(i as usize)),
-        Leaf::Parameter(i) => parameters.contains(&(i as usize)),
-        Leaf::Dt | Leaf::Celsius | Leaf::Diam | Leaf::Area | Leaf::Global(_) | Leaf::IonRead(_) => false,
-        Leaf::Placeholder(_) => false,
-    })
-}
-
-/// Stored variables that a slot can reach: through V, through a parameter, or through one another.
-fn active_states(m: &Mechanism, parameters: &[usize]) -> Vec<usize> {
-    let mut active: Vec<usize> = Vec::new();
-    loop {
-        let before = active.len();
-        for updates in [&m.init, &m.currents.updates, &m.advance] {
-            for &(state, value) in updates {
-                if m.states[state].storage != Storage::Observed
-                    && !active.contains(&state)
-                    && moves(&m.graph.leaves(&[value]), &active, parameters)
-                {
-                    active.push(state);
-                }
-            }
-        }
-        if active.len() == before {
-            active.sort_unstable();
-            return active;
-        }
-    }
-}
-
-fn one_sided(m: &Mechanism, kinks: &[Kink], active: &[usize], parameters: &[usize]) -> Vec<Diagnostic> {
-    let mut spans: Vec<(Span, &'static str)> = kinks
-        .iter()
-        .filter(|k| moves(&m.graph.leaves(&k.decided_by), active, parameters))
-        .map(|k| (k.span, k.what))
-        .collect();
-    spans.sort_unstable();
-    spans.dedup();
-    // a condition that compares fabs(x) is one kink, not two
-    let all = spans.clone();
-    spans.retain(|(span, _)| {
-        !all.iter()
-            .any(|(o, _)| o != span && o.start <= span.start && span.end <= o.end)
-    });
-    spans
-        .into_iter()
-        .map(|(span, what)| {
-            Diagnostic::warning(
-                Code::OneSidedDerivative,
-                span,
-                format!("{what} depends on the voltage, a state or a tuned parameter"),
-            )
-            .note("the sensitivity is that of the branch taken; the jump itself contributes nothing")
-        })
-        .collect()
+fn leaf_at(i: u32, positions: &[usize]) -> bool {
+    positions.contains(&(i as usize))
 }
 
 /// What the slots can move.
 struct Moved<'a> {
-    active: &'a [usize],
-    parameters: &'a [usize],
+    movable: &'a Movable,
+    active: Vec<usize>,
 }
 
 impl Moved<'_> {
-    fn partials(&self, g: &mut Graph, roots: &[ExprId]) -> Vec<Partials> {
-        let mut out = vec![Partials::default(); roots.len()];
-        for (partials, slope) in out.iter_mut().zip(derivatives(g, roots, Leaf::Voltage)) {
-            partials.voltage = (!g.is_zero(slope)).then_some(slope);
+    /// True if the input can change with a slot.
+    fn moves(&self, leaf: Leaf) -> bool {
+        match leaf {
+            Leaf::Voltage | Leaf::PeerVoltage => true,
+            Leaf::State(i) => leaf_at(i, &self.active),
+            Leaf::Parameter(i) => leaf_at(i, &self.movable.parameters),
+            Leaf::IonRead(i) => leaf_at(i, &self.movable.reads),
+            Leaf::Dt | Leaf::Celsius | Leaf::Diam | Leaf::Area | Leaf::Global(_) | Leaf::Noise(_) => false,
+            // the weight itself is a parameter's business; the time of a spike is held fixed
+            Leaf::EventWeight | Leaf::SinceSpike | Leaf::Placeholder(_) => false,
         }
-        for &state in self.active {
-            for (partials, slope) in out.iter_mut().zip(derivatives(g, roots, leaf_of_state(state))) {
-                if !g.is_zero(slope) {
-                    partials.states.push((state, slope));
-                }
-            }
-        }
-        for &parameter in self.parameters {
-            for (partials, slope) in out.iter_mut().zip(derivatives(g, roots, leaf_of_parameter(parameter))) {
-                if !g.is_zero(slope) {
-                    partials.parameters.push((parameter, slope));
-                }
-            }
-        }
-        out
     }
 
-    fn updates(
-        &self,
-        m: &mut Mechanism,
-        which: impl Fn(&Mechanism) -> &Updates,
-        steps: &[LinearStep],
-    ) -> Vec<(usize, Partials)> {
-        let wanted: Updates = which(m)
-            .iter()
-            .filter(|(s, _)| self.active.contains(s))
-            .copied()
-            .collect();
-        let in_step = |state: usize| steps.iter().any(|step| step.states.contains(&state));
-        let (implicit, explicit): (Updates, Updates) = wanted.into_iter().partition(|&(s, _)| in_step(s));
-        let roots: Vec<ExprId> = explicit.iter().map(|&(_, e)| e).collect();
-        let mut out: Vec<(usize, Partials)> = explicit
-            .iter()
-            .map(|&(s, _)| s)
-            .zip(self.partials(&mut m.graph, &roots))
-            .collect();
-        for step in steps
-            .iter()
-            .filter(|s| implicit.iter().any(|(i, _)| s.states.contains(i)))
-        {
-            out.extend(self.implicit(&mut m.graph, step));
+    /// Stored variables that a slot can reach: through V, an ion, a parameter, or one another.
+    fn find_active(&mut self, m: &Mechanism) {
+        loop {
+            let before = self.active.len();
+            for (state, value) in Hook::ALL.into_iter().flat_map(|hook| m.kernel(hook).states()) {
+                if m.states[state].storage != Storage::Observed
+                    && !self.active.contains(&state)
+                    && m.graph.leaves(&[value]).into_iter().any(|leaf| self.moves(leaf))
+                {
+                    self.active.push(state);
+                }
+            }
+            if self.active.len() == before {
+                self.active.sort_unstable();
+                return;
+            }
         }
-        out.sort_by_key(|&(s, _)| s);
-        out
     }
 
-    /// The tangent of s⁺ = s + dt f(s⁺, x): (I − dt J) ds⁺ = ds + dt ∂f/∂x dx, with the factors of the step itself.
-    fn implicit(&self, g: &mut Graph, step: &LinearStep) -> Vec<(usize, Partials)> {
-        let at_next: BTreeMap<Leaf, ExprId> = step
-            .states
+    fn one_sided(&self, m: &Mechanism, kinks: &[Kink]) -> Vec<Diagnostic> {
+        let mut spans: Vec<(Span, &'static str)> = kinks
             .iter()
-            .zip(&step.next)
-            .map(|(&s, &next)| (leaf_of_state(s), next))
+            .filter(|k| m.graph.leaves(&k.decided_by).into_iter().any(|leaf| self.moves(leaf)))
+            .map(|k| (k.span, k.what))
             .collect();
-        let mut out: Vec<(usize, Partials)> = step.states.iter().map(|&s| (s, Partials::default())).collect();
-        let dt = g.leaf(Leaf::Dt);
-        let column = |g: &mut Graph, leaf: Leaf| -> Vec<ExprId> {
-            let rhs: Vec<ExprId> = if let Some(i) = step.states.iter().position(|&s| leaf_of_state(s) == leaf) {
-                (0..step.states.len())
-                    .map(|j| g.constant(if i == j { 1.0 } else { 0.0 }))
-                    .collect()
-            } else {
-                let slopes = derivatives(g, &step.rates, leaf);
-                let slopes = g.substitute(&slopes, &at_next);
-                slopes.into_iter().map(|slope| g.mul(dt, slope)).collect()
-            };
-            substitute_factors(g, &step.factors, &rhs)
-        };
-        for (row, slope) in column(g, Leaf::Voltage).into_iter().enumerate() {
-            out[row].1.voltage = (!g.is_zero(slope)).then_some(slope);
+        spans.sort_unstable();
+        spans.dedup();
+        // a condition that compares fabs(x) is one kink, not two
+        let all = spans.clone();
+        spans.retain(|(span, _)| {
+            !all.iter()
+                .any(|(o, _)| o != span && o.start <= span.start && span.end <= o.end)
+        });
+        spans
+            .into_iter()
+            .map(|(span, what)| {
+                Diagnostic::warning(
+                    Code::OneSidedDerivative,
+                    span,
+                    format!("{what} depends on the voltage, a state or a tuned parameter"),
+                )
+                .note("the sensitivity is that of the branch taken; the jump itself contributes nothing")
+            })
+            .collect()
+    }
+
+    /// Whether the tangent of this result is wanted.
+    fn carries(&self, output: Output) -> bool {
+        match output {
+            Output::State(s) => self.active.contains(&s),
+            Output::Current | Output::Conductance | Output::Voltage => true,
+            Output::IonCurrent(i) | Output::Reversal(i) | Output::Diffusive(i) => self.movable.ions.contains(&i),
         }
-        for &state in self.active {
-            for (row, slope) in column(g, leaf_of_state(state)).into_iter().enumerate() {
+    }
+
+    fn kernel(&self, m: &mut Mechanism, hook: Hook) -> Vec<(Output, Partials)> {
+        let kernel = m.kernel(hook).clone();
+        let wanted: Vec<(Output, ExprId)> = kernel.outputs.into_iter().filter(|&(o, _)| self.carries(o)).collect();
+        let roots: Vec<ExprId> = wanted.iter().map(|&(_, e)| e).collect();
+        let solves = needed(&m.graph, &roots, &kernel.solves);
+        let mut out: Vec<(Output, Partials)> = wanted.iter().map(|&(o, _)| (o, Partials::new())).collect();
+        let inputs: Vec<Leaf> = m.graph.leaves(&roots).into_iter().filter(|&l| self.moves(l)).collect();
+        for leaf in inputs {
+            let g = &mut m.graph;
+            let mut known = BTreeMap::new();
+            for solve in &solves {
+                let column = tangent_of_solve(g, solve, leaf, &known);
+                known.extend(solve.solution.iter().copied().zip(column));
+            }
+            for ((_, partials), slope) in out.iter_mut().zip(derivatives_given(g, &roots, leaf, &known)) {
                 if !g.is_zero(slope) {
-                    out[row].1.states.push((state, slope));
+                    partials.push((leaf, slope));
                 }
             }
         }
-        for &parameter in self.parameters {
-            for (row, slope) in column(g, leaf_of_parameter(parameter)).into_iter().enumerate() {
-                if !g.is_zero(slope) {
-                    out[row].1.parameters.push((parameter, slope));
-                }
-            }
-        }
+        out.retain(|(output, partials)| matches!(output, Output::State(_)) || !partials.is_empty());
         out
     }
+}
+
+/// The solves that `roots` contain, in order.
+fn needed(g: &Graph, roots: &[ExprId], solves: &[LinearSolve]) -> Vec<LinearSolve> {
+    let mut roots = roots.to_vec();
+    let mut out: Vec<LinearSolve> = Vec::new();
+    for solve in solves.iter().rev() {
+        let reached = g.reachable(&roots);
+        if solve.solution.iter().any(|x| reached.binary_search(x).is_ok()) {
+            roots.extend(solve.matrix.iter().flatten().chain(&solve.rhs));
+            out.push(solve.clone());
+        }
+    }
+    out.reverse();
+    out
+}
+
+/// dx of M x = r: M dx = dr − dM x, with the factors of the solve itself.
+fn tangent_of_solve(g: &mut Graph, solve: &LinearSolve, leaf: Leaf, known: &BTreeMap<ExprId, ExprId>) -> Vec<ExprId> {
+    let n = solve.rhs.len();
+    let entries: Vec<ExprId> = solve.rhs.iter().chain(solve.matrix.iter().flatten()).copied().collect();
+    let slopes = derivatives_given(g, &entries, leaf, known);
+    let (of_rhs, of_matrix) = slopes.split_at(n);
+    let rhs: Vec<ExprId> = (0..n)
+        .map(|i| {
+            (0..n).fold(of_rhs[i], |sum, j| {
+                let term = g.mul(of_matrix[i * n + j], solve.solution[j]);
+                g.sub(sum, term)
+            })
+        })
+        .collect();
+    if rhs.iter().all(|&r| g.is_zero(r)) {
+        return rhs;
+    }
+    solve.factors.solve(g, &rhs)
 }

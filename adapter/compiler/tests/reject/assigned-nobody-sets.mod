@@ -10,7 +10,7 @@ PARAMETER {
 }
 
 ASSIGNED {
-    q10 : error[read-before-write]
+    q10 : warning[read-before-write]
 }
 
 BREAKPOINT {

@@ -10,7 +10,7 @@ PARAMETER {
 }
 
 STATE {
-    m : error[uninitialised-state]
+    m : warning[uninitialised-state]
 }
 
 BREAKPOINT {

@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use super::Integrator;
-use super::symbols::{Symbol, Symbols};
+use super::symbols::{Role, Symbol, Symbols};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ir::graph::{Binary, ExprId, Graph, Leaf, Unary};
+use crate::ir::mechanism::{Kind, LinearSolve};
 use crate::syntax::ast::{BinaryOp, Block, Callable, Expr, ExprKind, Ident, Place, Statement, StatementKind, UnaryOp};
 
 /// Statements a kernel may execute, inlined calls counted: nested calls could otherwise grow without bound.
@@ -33,7 +34,7 @@ pub(crate) struct Kink {
 /// What the variables hold at one point of a kernel.
 #[derive(Debug, Clone)]
 pub(super) struct Env {
-    /// STATE and ASSIGNED.
+    /// By position in the table of variables; none where INITIAL has not set it yet.
     pub(super) variables: Vec<Option<ExprId>>,
     /// Currents written so far.
     pub(super) currents: Vec<Option<ExprId>>,
@@ -43,10 +44,61 @@ pub(super) struct Env {
     pub(super) rates: BTreeMap<usize, (ExprId, Span)>,
     /// Values of the CONDUCTANCE hints, at the end of the block that holds them.
     pub(super) hints: Vec<ExprId>,
+    /// What a KINETIC, LINEAR or NONLINEAR block has said besides rates.
+    pub(super) system: SystemParts,
+    /// `t`
+    pub(super) time: ExprId,
     /// Hints met in blocks that have not ended.
     pending_hints: Vec<(String, Span)>,
-    voltage: ExprId,
+    pub(super) voltage: ExprId,
     scopes: Vec<BTreeMap<String, Option<ExprId>>>,
+}
+
+impl Env {
+    /// Leaves the names of the block at hand behind, for one that does not see them.
+    pub(super) fn enter(&mut self) -> Vec<BTreeMap<String, Option<ExprId>>> {
+        std::mem::take(&mut self.scopes)
+    }
+
+    /// Back to the names that [`Env::enter`] returned.
+    pub(super) fn leave(&mut self, scopes: Vec<BTreeMap<String, Option<ExprId>>>) {
+        self.scopes = scopes;
+    }
+
+    /// Gives a bound name another value; nothing if no scope binds it.
+    pub(super) fn bind(&mut self, name: &str, value: ExprId) {
+        if let Some(slot) = self.scopes.iter_mut().rev().find_map(|s| s.get_mut(name)) {
+            *slot = Some(value);
+        }
+    }
+}
+
+/// Parts of a system of equations that are no rates.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SystemParts {
+    /// COMPARTMENT: volume by variable.
+    pub(super) volumes: BTreeMap<usize, ExprId>,
+    /// CONSERVE: (sum − total, span).
+    pub(super) conserved: Vec<(ExprId, ExprId, Span)>,
+    /// `~ a = b`: a − b.
+    pub(super) equations: Vec<(ExprId, Span)>,
+}
+
+/// How an equation moves its state as soon as it is met, so that what the block assigns below it sees the new value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InPlace {
+    /// `cnexp`, as both simulators do.
+    Cnexp,
+    /// `stochastic`, as Arbor does.
+    Stochastic,
+}
+
+/// What an assignment may set.
+enum Target {
+    Local(String),
+    Variable(usize),
+    Current(usize),
+    Voltage,
 }
 
 /// Executes the blocks of one file over one graph.
@@ -56,12 +108,15 @@ pub(super) struct Executor<'a, 's> {
     pub(super) diagnostics: Vec<Diagnostic>,
     pub(super) kinks: Vec<Kink>,
     pub(super) integrator: Integrator,
-    /// While a `cnexp` block runs: an equation moves its state at once, as both simulators do, so that what the block
-    /// assigns below it sees the new value.
-    pub(super) steps_in_place: bool,
+    /// While a block runs whose equations move their states at once.
+    pub(super) in_place: Option<InPlace>,
+    /// Linear systems solved by the kernel at hand.
+    pub(super) solves: Vec<LinearSolve>,
     /// While a conductance is derived: whether Arbor's compiler would give up on the expression.
     conductance_fails: Option<bool>,
     calls: Vec<String>,
+    /// SOLVE may stand among the statements that run: in INITIAL.
+    pub(super) solves_here: bool,
     budget: usize,
     exhausted: bool,
     /// The statement of the kernel itself, outside all calls, that is being executed.
@@ -76,9 +131,11 @@ impl<'a, 's> Executor<'a, 's> {
             diagnostics: Vec::new(),
             kinks: Vec::new(),
             integrator,
-            steps_in_place: false,
+            in_place: None,
+            solves: Vec::new(),
             conductance_fails: None,
             calls: Vec::new(),
+            solves_here: false,
             budget: STATEMENT_BUDGET,
             exhausted: false,
             outermost: Span::default(),
@@ -88,8 +145,9 @@ impl<'a, 's> Executor<'a, 's> {
     /// The state of affairs when a kernel starts: every variable is what was stored.
     pub(super) fn entry(&mut self) -> Env {
         let variables = (0..self.symbols.variables.len())
-            .map(|i| Some(self.graph.leaf(Leaf::State(u32::try_from(i).unwrap_or(u32::MAX)))))
+            .map(|i| Some(self.graph.leaf(self.symbols.entry(i))))
             .collect();
+        let time = self.graph.leaf(self.symbols.entry(self.symbols.time()));
         let n = self.symbols.currents.len();
         Env {
             variables,
@@ -98,6 +156,8 @@ impl<'a, 's> Executor<'a, 's> {
             rates: BTreeMap::new(),
             hints: Vec::new(),
             pending_hints: Vec::new(),
+            system: SystemParts::default(),
+            time,
             voltage: self.graph.leaf(Leaf::Voltage),
             scopes: Vec::new(),
         }
@@ -107,7 +167,91 @@ impl<'a, 's> Executor<'a, 's> {
     pub(super) fn blank(&mut self) -> Env {
         let mut env = self.entry();
         env.variables.fill(None);
+        let zero = self.graph.zero();
+        env.variables[self.symbols.time()] = Some(zero);
+        env.time = zero;
         env
+    }
+
+    /// What a variable starts from before INITIAL sets it: the ion's value, a parameter of its name followed by `0`, or 0,
+    /// as in NEURON.
+    pub(super) fn start(&mut self, variable: usize) -> ExprId {
+        let declared = &self.symbols.variables[variable];
+        match declared.role {
+            Role::Concentration { read, .. } | Role::Diffusive { read, .. } | Role::Reversal { read, .. } => {
+                self.graph.leaf(Leaf::IonRead(read))
+            }
+            Role::State | Role::Assigned | Role::Static | Role::Time => match self.start_parameter(variable) {
+                Some(leaf) => self.graph.leaf(leaf),
+                None => self.graph.zero(),
+            },
+        }
+    }
+
+    /// The parameter `x0` of a STATE `x`.
+    pub(super) fn start_parameter(&self, variable: usize) -> Option<Leaf> {
+        let declared = &self.symbols.variables[variable];
+        let name = declared.name.split('[').next().unwrap_or_default();
+        match self.symbols.by_name.get(&format!("{name}0")) {
+            Some(&Symbol::Parameter(i)) if declared.is_state => Some(Leaf::Parameter(i)),
+            Some(&Symbol::Global(i)) if declared.is_state => Some(Leaf::Global(i)),
+            _ => None,
+        }
+    }
+
+    /// The value of a variable that INITIAL reads before setting it, with a warning where it is a guess.
+    fn unset(&mut self, variable: usize, span: Span) -> ExprId {
+        let declared = &self.symbols.variables[variable];
+        let guessed = match declared.role {
+            Role::State => self.start_parameter(variable).is_none(),
+            Role::Assigned => true,
+            Role::Static | Role::Time => false,
+            Role::Concentration { .. } | Role::Diffusive { .. } | Role::Reversal { .. } => false,
+        };
+        if guessed {
+            let warning = Diagnostic::warning(
+                Code::ReadBeforeWrite,
+                span,
+                format!("`{}` is read before anything sets it, and is 0 here", declared.name),
+            )
+            .note("NEURON starts it at 0; in Arbor it is not a number");
+            if !self.diagnostics.contains(&warning) {
+                self.diagnostics.push(warning);
+            }
+        }
+        self.start(variable)
+    }
+
+    /// True once the budget is spent: unrolled loops stop.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.exhausted || self.budget == 0
+    }
+
+    /// The variable that a place means; none, silently, for what kernels cannot set.
+    pub(super) fn variable_of(&mut self, place: &Place, env: &mut Env) -> Option<usize> {
+        match self.symbols.by_name.get(&place.name.name) {
+            Some(&Symbol::Variable(i)) if place.index.is_none() => Some(i),
+            Some(&Symbol::Array { first, len }) => {
+                Some(first + self.index(&place.name, place.index.as_ref(), len, env)?)
+            }
+            _ => None,
+        }
+    }
+
+    /// An expression with one more name bound.
+    pub(super) fn number_with(&mut self, expr: &Expr, name: &str, value: ExprId, env: &mut Env) -> ExprId {
+        env.scopes.push(BTreeMap::from([(name.to_string(), Some(value))]));
+        let value = self.number(expr, env);
+        env.scopes.pop();
+        value
+    }
+
+    /// Runs `block` with some names bound, in a scope of their own.
+    pub(super) fn block_with(&mut self, block: &Block, bound: &[(&str, Option<ExprId>)], env: &mut Env) {
+        let scope = bound.iter().map(|&(n, v)| (n.to_string(), v)).collect();
+        env.scopes.push(scope);
+        self.block(block, env);
+        env.scopes.pop();
     }
 
     pub(super) fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
@@ -170,30 +314,7 @@ impl<'a, 's> Executor<'a, 's> {
         }
         match &statement.kind {
             StatementKind::Assign { target, value } => self.assign(target, value, env),
-            StatementKind::Derivative { state, value } => {
-                let rate = self.expr(value, env);
-                let state = &state.name;
-                match self.symbols.by_name.get(&state.name) {
-                    Some(&Symbol::Variable(i)) if self.symbols.variables[i].is_state => {
-                        env.rates.insert(i, (rate, statement.span));
-                        if self.steps_in_place {
-                            env.variables[i] = Some(self.cnexp_step(i, rate));
-                        }
-                    }
-                    Some(_) => {
-                        self.error(
-                            Code::NotAssignable,
-                            state.span,
-                            format!("`{}` is not a STATE", state.name),
-                        );
-                    }
-                    None => self.error(
-                        Code::UnknownName,
-                        state.span,
-                        format!("`{}` is not declared", state.name),
-                    ),
-                }
-            }
+            StatementKind::Derivative { state, value } => self.equation(state, value, statement.span, env),
             StatementKind::If {
                 condition,
                 then,
@@ -213,25 +334,22 @@ impl<'a, 's> Executor<'a, 's> {
                 }
                 self.merge(condition_value, &taken, env);
             }
-            StatementKind::Call { callee, args } => {
-                let values: Vec<ExprId> = args.iter().map(|a| self.expr(a, env)).collect();
-                if let Some(&procedure) = self.symbols.procedures.get(&callee.name) {
-                    self.inline(procedure, callee, &values, env, false);
-                } else if let Some(&function) = self.symbols.functions.get(&callee.name) {
-                    self.inline(function, callee, &values, env, true);
+            StatementKind::Call { callee, args } => self.call_statement(callee, args, env),
+            StatementKind::Solve {
+                block,
+                method,
+                steadystate,
+            } => {
+                if self.solves_here && self.calls.is_empty() {
+                    self.solve(block, method.as_ref(), steadystate.as_ref(), env);
                 } else {
                     self.error(
-                        Code::UnknownFunction,
-                        callee.span,
-                        format!("there is no PROCEDURE `{}` in this file", callee.name),
+                        Code::Unsupported,
+                        statement.span,
+                        "SOLVE is only supported as a statement of BREAKPOINT or INITIAL itself",
                     );
                 }
             }
-            StatementKind::Solve { .. } => self.error(
-                Code::Unsupported,
-                statement.span,
-                "SOLVE is only supported as a statement of BREAKPOINT itself",
-            ),
             StatementKind::Conductance { conductance, .. } => {
                 // Arbor's compiler reads the hint and ignores it
                 if self.integrator == Integrator::Neuron {
@@ -250,50 +368,182 @@ impl<'a, 's> Executor<'a, 's> {
                 }
             }
             StatementKind::Block(inner) => self.block(inner, env),
-            StatementKind::For { .. }
-            | StatementKind::While { .. }
-            | StatementKind::Reaction { .. }
-            | StatementKind::Influx { .. }
-            | StatementKind::Equation { .. }
-            | StatementKind::Conserve { .. }
-            | StatementKind::Compartment { .. } => {
-                self.error(Code::Unsupported, statement.span, "this statement is not supported yet");
+            StatementKind::For {
+                variable,
+                from,
+                to,
+                by,
+                body,
+            } => self.repeat(variable, (from, to, by.as_ref()), body, env),
+            StatementKind::While { condition, body } => self.repeat_while(condition, body, env),
+            StatementKind::Reaction {
+                left,
+                right,
+                forward,
+                backward,
+            } => self.reaction((left, right), (forward, backward.as_ref()), statement.span, env),
+            StatementKind::Influx { species, rate } => self.influx(species, rate, statement.span, env),
+            StatementKind::Equation { left, right } => {
+                let (left, right) = (self.number(left, env), self.number(right, env));
+                let difference = self.graph.sub(left, right);
+                env.system.equations.push((difference, statement.span));
+            }
+            StatementKind::Conserve { sum, total } => {
+                let (sum, total) = (self.number(sum, env), self.number(total, env));
+                env.system.conserved.push((sum, total, statement.span));
+            }
+            StatementKind::Compartment { index, volume, species } => {
+                self.compartment(index.as_ref(), volume, species, env);
             }
         }
     }
 
-    fn assign(&mut self, target: &Place, value: &Expr, env: &mut Env) {
-        let target = &target.name;
-        let new = self.expr(value, env);
-        if let Some(slot) = env.scopes.iter_mut().rev().find_map(|s| s.get_mut(&target.name)) {
-            *slot = Some(new);
-            return;
-        }
-        match self.symbols.by_name.get(&target.name) {
-            Some(&Symbol::Variable(i)) => env.variables[i] = Some(new),
-            Some(&Symbol::Current(i)) => {
+    fn assign(&mut self, place: &Place, value: &Expr, env: &mut Env) {
+        let new = self.number(value, env);
+        let Some(target) = self.target(place, env) else { return };
+        match target {
+            Target::Local(name) => {
+                if let Some(slot) = env.scopes.iter_mut().rev().find_map(|s| s.get_mut(&name)) {
+                    *slot = Some(new);
+                }
+            }
+            Target::Variable(i) => env.variables[i] = Some(new),
+            Target::Voltage => env.voltage = new,
+            Target::Current(i) => {
                 if env.conductances[i].is_none() && self.integrator == Integrator::Arbor {
                     env.conductances[i] = Some(self.conductance(value, env));
                 }
                 env.currents[i] = Some(new);
             }
-            Some(Symbol::Parameter(_) | Symbol::Global(_)) => {
+        }
+    }
+
+    fn target(&mut self, place: &Place, env: &mut Env) -> Option<Target> {
+        let name = &place.name;
+        if place.index.is_none() && env.scopes.iter().rev().any(|s| s.contains_key(&name.name)) {
+            return Some(Target::Local(name.name.clone()));
+        }
+        let refused = match self.symbols.by_name.get(&name.name) {
+            Some(&Symbol::Array { first, len }) => {
+                let index = self.index(name, place.index.as_ref(), len, env)?;
+                return Some(Target::Variable(first + index));
+            }
+            _ if place.index.is_some() => {
+                self.error(Code::BadIndex, name.span, format!("`{}` is not an array", name.name));
+                return None;
+            }
+            Some(&Symbol::Variable(i)) if self.symbols.variables[i].role != Role::Time => {
+                return Some(Target::Variable(i));
+            }
+            Some(&Symbol::Current(i)) => return Some(Target::Current(i)),
+            Some(Symbol::Voltage) if self.symbols.kind == Kind::Voltage => return Some(Target::Voltage),
+            Some(Symbol::Parameter(_) | Symbol::Global(_)) => Diagnostic::error(
+                Code::NotAssignable,
+                name.span,
+                format!("`{}` is a PARAMETER and keeps its value", name.name),
+            ),
+            Some(_) => Diagnostic::error(
+                Code::NotAssignable,
+                name.span,
+                format!("`{}` cannot be assigned here", name.name),
+            ),
+            None => Diagnostic::error(Code::UnknownName, name.span, format!("`{}` is not declared", name.name)),
+        };
+        if !self.diagnostics.contains(&refused) {
+            self.diagnostics.push(refused);
+        }
+        None
+    }
+
+    /// The element that an index means; known when the file is compiled.
+    fn index(&mut self, array: &Ident, index: Option<&Expr>, len: usize, env: &mut Env) -> Option<usize> {
+        let Some(index) = index else {
+            self.error(
+                Code::BadIndex,
+                array.span,
+                format!("`{}` is an array and needs an index", array.name),
+            );
+            return None;
+        };
+        let value = self.number(index, env);
+        let found = self.graph.as_constant(value);
+        let position = found.and_then(|x| whole(x)).filter(|&i| i < len);
+        if position.is_none() {
+            let what = match found {
+                Some(x) => format!("the index {x} is none of the {len} elements of `{}`", array.name),
+                None => format!("the index of `{}` is not known when the file is compiled", array.name),
+            };
+            self.error(Code::BadIndex, index.span, what);
+        }
+        position
+    }
+
+    /// `x' = e`
+    fn equation(&mut self, state: &Place, value: &Expr, span: Span, env: &mut Env) {
+        let rate = self.number(value, env);
+        match self.target(state, env) {
+            Some(Target::Variable(i)) if self.symbols.variables[i].is_state => {
+                env.rates.insert(i, (rate, span));
+                match self.in_place {
+                    Some(InPlace::Cnexp) => env.variables[i] = Some(self.cnexp_step(i, rate)),
+                    Some(InPlace::Stochastic) => {
+                        if let Some(now) = env.variables[i] {
+                            env.variables[i] = Some(self.stochastic_step(now, rate, span));
+                        }
+                    }
+                    None => {}
+                }
+            }
+            Some(_) => {
+                let name = &state.name;
                 self.error(
                     Code::NotAssignable,
-                    target.span,
-                    format!("`{}` is a PARAMETER and keeps its value", target.name),
+                    name.span,
+                    format!("`{}` is not a STATE", name.name),
                 );
             }
-            Some(_) => self.error(
-                Code::NotAssignable,
-                target.span,
-                format!("`{}` cannot be assigned here", target.name),
-            ),
-            None => self.error(
-                Code::UnknownName,
-                target.span,
-                format!("`{}` is not declared", target.name),
-            ),
+            None => {}
+        }
+    }
+
+    fn call_statement(&mut self, callee: &Ident, args: &[Expr], env: &mut Env) {
+        match (callee.name.as_str(), args) {
+            // a hint to integrators with a variable step
+            ("at_time", [_]) => return,
+            ("state_discontinuity", [place, value]) => {
+                if let Some(place) = as_place(place) {
+                    self.assign(&place, value, env);
+                    return;
+                }
+            }
+            ("net_send" | "net_move" | "net_event", _) => {
+                let said = Diagnostic::error(
+                    Code::Unsupported,
+                    callee.span,
+                    format!("`{}` needs events that a mechanism sends", callee.name),
+                )
+                .note("Arbor's interface delivers events to mechanisms and takes none from them")
+                .help(
+                    "integrate the delay as a STATE, or let a detector or a generator of the experiment send the event",
+                );
+                if !self.diagnostics.contains(&said) {
+                    self.diagnostics.push(said);
+                }
+                return;
+            }
+            _ => {}
+        }
+        let values: Vec<ExprId> = args.iter().map(|a| self.number(a, env)).collect();
+        if let Some(&procedure) = self.symbols.procedures.get(&callee.name) {
+            self.inline(procedure, callee, &values, env, false);
+        } else if let Some(&function) = self.symbols.functions.get(&callee.name) {
+            self.inline(function, callee, &values, env, true);
+        } else {
+            self.error(
+                Code::UnknownFunction,
+                callee.span,
+                format!("there is no PROCEDURE `{}` in this file", callee.name),
+            );
         }
     }
 
@@ -329,6 +579,9 @@ impl<'a, 's> Executor<'a, 's> {
         };
         for (mine, theirs) in env.variables.iter_mut().zip(&taken.variables) {
             *mine = join(*theirs, *mine);
+        }
+        if let Some(voltage) = join(Some(taken.voltage), Some(env.voltage)) {
+            env.voltage = voltage;
         }
         for (mine, theirs) in env.currents.iter_mut().zip(&taken.currents) {
             *mine = join(*theirs, *mine);
@@ -433,6 +686,12 @@ impl<'a, 's> Executor<'a, 's> {
         }
         match self.symbols.by_name.get(name) {
             Some(Symbol::Voltage) => env.voltage,
+            Some(Symbol::PeerVoltage) => self.graph.leaf(Leaf::PeerVoltage),
+            Some(&Symbol::Noise(i)) => self.graph.leaf(Leaf::Noise(i)),
+            Some(Symbol::Array { .. }) => {
+                self.error(Code::BadIndex, span, format!("`{name}` is an array and needs an index"));
+                self.graph.zero()
+            }
             Some(Symbol::Dt) => self.graph.leaf(Leaf::Dt),
             Some(Symbol::Celsius) => self.graph.leaf(Leaf::Celsius),
             Some(Symbol::Diam) => self.graph.leaf(Leaf::Diam),
@@ -441,20 +700,15 @@ impl<'a, 's> Executor<'a, 's> {
             Some(&Symbol::Parameter(i)) => self.graph.leaf(Leaf::Parameter(i)),
             Some(&Symbol::Global(i)) => self.graph.leaf(Leaf::Global(i)),
             Some(&Symbol::IonRead(i)) => self.graph.leaf(Leaf::IonRead(i)),
+            Some(&Symbol::Variable(i)) if self.symbols.variables[i].role == Role::Time => env.time,
             Some(&Symbol::Variable(i)) => match env.variables[i] {
                 Some(value) => value,
-                None => {
-                    self.error(
-                        Code::ReadBeforeWrite,
-                        span,
-                        format!("`{name}` is read before INITIAL sets it"),
-                    );
-                    self.graph.zero()
-                }
+                None => self.unset(i, span),
             },
-            Some(&Symbol::Current(i)) => match env.currents[i] {
-                Some(value) => value,
-                None => {
+            Some(&Symbol::Current(i)) => match (env.currents[i], self.symbols.currents[i].read) {
+                (Some(value), _) => value,
+                (None, Some(read)) => self.graph.leaf(Leaf::IonRead(read)),
+                (None, None) => {
                     self.error(
                         Code::ReadBeforeWrite,
                         span,
@@ -463,14 +717,6 @@ impl<'a, 's> Executor<'a, 's> {
                     self.graph.zero()
                 }
             },
-            Some(Symbol::Time) => {
-                self.diagnostics.push(
-                    Diagnostic::error(Code::Unsupported, span, "`t` is not visible to density mechanisms")
-                        .note("Arbor hides the time from mechanisms")
-                        .help("integrate a STATE with x' = 1 from INITIAL { x = 0 }"),
-                );
-                self.graph.zero()
-            }
             None => {
                 self.error(Code::UnknownName, span, format!("`{name}` is not declared"));
                 self.graph.zero()
@@ -482,10 +728,7 @@ impl<'a, 's> Executor<'a, 's> {
         match &expr.kind {
             ExprKind::Number(value) => self.graph.constant(*value),
             ExprKind::Name(name) => self.name(name, expr.span, env),
-            ExprKind::Element(name, _) => {
-                self.error(Code::Unsupported, name.span, "arrays are not supported yet");
-                self.graph.zero()
-            }
+            ExprKind::Element(name, index) => self.element(name, index, env),
             ExprKind::Unary(UnaryOp::Neg, a) => {
                 let a = self.number(a, env);
                 self.graph.neg(a)
@@ -500,7 +743,21 @@ impl<'a, 's> Executor<'a, 's> {
         }
     }
 
-    fn number(&mut self, expr: &Expr, env: &mut Env) -> ExprId {
+    fn element(&mut self, name: &Ident, index: &Expr, env: &mut Env) -> ExprId {
+        let Some(&Symbol::Array { first, len }) = self.symbols.by_name.get(&name.name) else {
+            self.error(Code::BadIndex, name.span, format!("`{}` is not an array", name.name));
+            return self.graph.zero();
+        };
+        let Some(index) = self.index(name, Some(index), len, env) else {
+            return self.graph.zero();
+        };
+        match env.variables[first + index] {
+            Some(value) => value,
+            None => self.unset(first + index, name.span),
+        }
+    }
+
+    pub(super) fn number(&mut self, expr: &Expr, env: &mut Env) -> ExprId {
         let value = self.expr(expr, env);
         self.graph.number(value)
     }
@@ -584,4 +841,30 @@ impl<'a, 's> Executor<'a, 's> {
         }
         super::builtin::build(&mut self.graph, &callee.name, &values)
     }
+}
+
+/// A small whole number.
+fn whole(x: f64) -> Option<usize> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number of this size"
+    )]
+    let n = (x >= 0.0 && x <= 1e6 && x.fract() == 0.0).then_some(x as usize);
+    n
+}
+
+fn as_place(expr: &Expr) -> Option<Place> {
+    let (name, index) = match &expr.kind {
+        ExprKind::Name(name) => (
+            Ident {
+                name: name.clone(),
+                span: expr.span,
+            },
+            None,
+        ),
+        ExprKind::Element(name, index) => (name.clone(), Some((**index).clone())),
+        ExprKind::Number(_) | ExprKind::Unary(..) | ExprKind::Binary(..) | ExprKind::Call(..) => return None,
+    };
+    Some(Place { name, index })
 }

@@ -1,18 +1,18 @@
 //! Syntax tree to mechanism: names resolved, calls inlined, steps taken, stored variables found.
 
+mod assemble;
 mod builtin;
 mod execute;
+mod kinetic;
 mod solve;
 mod symbols;
 
 pub(crate) use execute::Kink;
-pub(crate) use solve::substitute_factors;
-
-use std::collections::BTreeMap;
+pub(crate) use symbols::{WEIGHT_FACTOR, has_weight};
 
 use crate::diagnostic::{Code, Diagnostic, has_errors};
-use crate::ir::graph::{ExprId, Graph, Leaf};
-use crate::ir::mechanism::{Currents, LinearStep, Mechanism, StateVar, Storage, Updates};
+use crate::ir::graph::{ExprId, Leaf};
+use crate::ir::mechanism::{LinearSolve, Mechanism};
 use crate::syntax::ast::{Ast, StatementKind};
 use execute::{Env, Executor};
 use symbols::Symbols;
@@ -51,16 +51,7 @@ pub fn lower(ast: &Ast, integrator: Integrator, ranged: &[String]) -> (Option<Lo
     let mut diagnostics = Vec::new();
     let symbols = Symbols::collect(ast, ranged, &mut diagnostics);
     let mut executor = Executor::new(&symbols, integrator);
-
-    let init = match &ast.initial {
-        Some(block) => {
-            let mut env = executor.blank();
-            executor.block(block, &mut env);
-            env
-        }
-        None => executor.blank(),
-    };
-    let Some(breakpoint) = &ast.breakpoint else {
+    let Some(kernels) = run_blocks(ast, &mut executor) else {
         diagnostics.append(&mut executor.diagnostics);
         diagnostics.push(
             Diagnostic::error(
@@ -72,27 +63,7 @@ pub fn lower(ast: &Ast, integrator: Integrator, ranged: &[String]) -> (Option<Lo
         );
         return (None, diagnostics);
     };
-    let mut currents = executor.entry();
-    executor.filtered_block(breakpoint, &mut currents, |s| !matches!(s, StatementKind::Solve { .. }));
-    let mut advance = executor.entry();
-    let linear_steps = executor.advance(&breakpoint.statements, &mut advance);
-    if !has_errors(&executor.diagnostics) {
-        executor.warn_constant_states(&advance, &currents);
-    }
-
-    let total = sum(&mut executor.graph, currents.currents.iter().flatten().copied());
-    let conductance = match integrator {
-        Integrator::Arbor => sum(&mut executor.graph, currents.conductances.iter().flatten().copied()),
-        Integrator::Neuron if !currents.hints.is_empty() => sum(&mut executor.graph, currents.hints.iter().copied()),
-        Integrator::Neuron => secant_conductance(&mut executor.graph, total),
-    };
-    let ions = symbols
-        .currents
-        .iter()
-        .zip(&currents.currents)
-        .filter_map(|(var, value)| Some((var.ion?, (*value)?)))
-        .collect();
-    for (var, value) in symbols.currents.iter().zip(&currents.currents) {
+    for (var, value) in symbols.currents.iter().zip(&kernels.currents.env.currents) {
         if value.is_none() {
             executor.diagnostics.push(Diagnostic::warning(
                 Code::Ignored,
@@ -103,16 +74,10 @@ pub fn lower(ast: &Ast, integrator: Integrator, ranged: &[String]) -> (Option<Lo
     }
     let (graph, kinks) = (std::mem::take(&mut executor.graph), std::mem::take(&mut executor.kinks));
     diagnostics.append(&mut executor.diagnostics);
-
-    let assembly = Assembly {
+    let assembly = assemble::Assembly {
         symbols: &symbols,
-        init,
-        currents,
-        advance,
-        total,
-        conductance,
-        ions,
-        linear_steps,
+        kernels,
+        integrator,
     };
     let lowered = assembly.finish(ast, graph, kinks, &mut diagnostics);
     diagnostics.sort_by_key(|d| (d.span, d.code));
@@ -121,212 +86,103 @@ pub fn lower(ast: &Ast, integrator: Integrator, ranged: &[String]) -> (Option<Lo
     (sound.then_some(lowered), diagnostics)
 }
 
-fn sum(graph: &mut Graph, terms: impl Iterator<Item = ExprId>) -> ExprId {
-    let zero = graph.zero();
-    terms.fold(zero, |a, b| graph.add(a, b))
+/// A block as executed.
+struct Executed {
+    env: Env,
+    solves: Vec<LinearSolve>,
 }
 
-/// NEURON's conductance: (I(v + δ) − I(v))/δ with δ = 0.001 mV.
-fn secant_conductance(graph: &mut Graph, total: ExprId) -> ExprId {
-    let delta = graph.constant(0.001);
-    let v = graph.leaf(Leaf::Voltage);
-    let shifted = graph.add(v, delta);
-    let above = graph.substitute(&[total], &BTreeMap::from([(Leaf::Voltage, shifted)]))[0];
-    let difference = graph.sub(above, total);
-    graph.div(difference, delta)
+/// All blocks of a file as executed.
+struct Kernels {
+    init: Executed,
+    currents: Executed,
+    advance: Executed,
+    net_receive: Option<Executed>,
+    post_event: Option<Executed>,
 }
 
-/// The kernels as environments, before stored variables are numbered.
-struct Assembly<'a, 's> {
-    symbols: &'s Symbols<'a>,
-    init: Env,
-    currents: Env,
-    advance: Env,
-    total: ExprId,
-    conductance: ExprId,
-    ions: Vec<(usize, ExprId)>,
-    linear_steps: Vec<LinearStep>,
-}
-
-impl Assembly<'_, '_> {
-    /// True if a kernel gives the variable a new value.
-    fn sets(graph: &mut Graph, env: &Env, variable: usize) -> bool {
-        let old = graph.leaf(state_leaf(variable));
-        env.variables[variable].is_some_and(|value| value != old)
+/// Executes every block; none if there is no BREAKPOINT.
+fn run_blocks(ast: &Ast, executor: &mut Executor<'_, '_>) -> Option<Kernels> {
+    let done = |executor: &mut Executor<'_, '_>, env: Env| Executed {
+        env,
+        solves: std::mem::take(&mut executor.solves),
+    };
+    let mut init = executor.blank();
+    executor.solves_here = true;
+    if let Some(block) = &ast.initial {
+        executor.block(block, &mut init);
     }
-
-    /// Variables whose stored value some kernel reads, from the currents and states backwards.
-    fn live(&self, graph: &mut Graph) -> Vec<bool> {
-        let mut live: Vec<bool> = self.symbols.variables.iter().map(|v| v.is_state).collect();
-        loop {
-            let mut roots = vec![self.total, self.conductance];
-            roots.extend(self.ions.iter().map(|&(_, e)| e));
-            for (i, _) in live.iter().enumerate().filter(|&(_, &l)| l) {
-                roots.extend(self.currents.variables[i]);
-                roots.extend(self.advance.variables[i]);
-            }
-            let mut next = live.clone();
-            for leaf in graph.leaves(&roots) {
-                if let Leaf::State(i) = leaf {
-                    next[i as usize] = true;
-                }
-            }
-            if next == live {
-                return live;
-            }
-            live = next;
-        }
+    executor.solves_here = false;
+    if let Some(receive) = &ast.net_receive
+        && let Some(block) = &receive.initial
+    {
+        let weight: Vec<(&str, _)> = receive.params.iter().take(1).map(|p| (p.name.as_str(), None)).collect();
+        executor.block_with(block, &weight, &mut init);
     }
+    let init = done(executor, init);
 
-    /// Numbers the stored variables and puts the mechanism together.
-    fn finish(self, ast: &Ast, mut graph: Graph, mut kinks: Vec<Kink>, diagnostics: &mut Vec<Diagnostic>) -> Lowered {
-        let live = self.live(&mut graph);
-        let mut states = Vec::new();
-        let mut position: BTreeMap<usize, usize> = BTreeMap::new();
-        for storage in [Storage::State, Storage::Carried, Storage::Observed] {
-            for (i, variable) in self.symbols.variables.iter().enumerate() {
-                let set = [&self.init, &self.currents, &self.advance];
-                let wanted = match storage {
-                    Storage::State => variable.is_state,
-                    Storage::Carried => !variable.is_state && live[i],
-                    Storage::Observed => {
-                        !live[i] && variable.is_range && set.iter().any(|env| Self::sets(&mut graph, env, i))
-                    }
-                };
-                if wanted {
-                    position.insert(i, states.len());
-                    states.push(StateVar {
-                        name: variable.name.clone(),
-                        unit: variable.unit.clone(),
-                        storage,
-                    });
-                }
-            }
-        }
-        let mut init: Vec<(usize, ExprId)> = Vec::new();
-        for (&variable, &state) in &position {
-            match self.init.variables[variable] {
-                Some(value) => init.push((state, value)),
-                None => init.extend(
-                    self.default_initial(&mut graph, variable, states[state].storage, diagnostics)
-                        .map(|v| (state, v)),
-                ),
-            }
-        }
-        let updates = |graph: &mut Graph, env: &Env| -> Vec<(usize, ExprId)> {
-            let changed: Vec<(usize, ExprId)> = position
-                .iter()
-                .filter_map(|(&variable, &state)| Some((state, env.variables[variable]?, variable)))
-                .filter(|&(_, value, variable)| value != graph.leaf(state_leaf(variable)))
-                .map(|(state, value, _)| (state, value))
-                .collect();
-            changed
-        };
-        let in_currents = updates(&mut graph, &self.currents);
-        let in_advance = updates(&mut graph, &self.advance);
+    let breakpoint = ast.breakpoint.as_ref()?;
+    let mut currents = executor.entry();
+    if executor.integrator == Integrator::Neuron {
+        // NEURON evaluates currents in the middle of the step
+        let (dt, half) = (executor.graph.leaf(Leaf::Dt), executor.graph.constant(0.5));
+        let half_step = executor.graph.mul(half, dt);
+        currents.time = executor.graph.add(currents.time, half_step);
+    }
+    executor.filtered_block(breakpoint, &mut currents, |s| !matches!(s, StatementKind::Solve { .. }));
+    let currents = done(executor, currents);
 
-        let numbering: BTreeMap<Leaf, ExprId> = position
+    let mut advance = executor.entry();
+    let dt = executor.graph.leaf(Leaf::Dt);
+    advance.time = executor.graph.add(advance.time, dt);
+    advance.variables[executor.symbols.time()] = Some(advance.time);
+    executor.advance(&breakpoint.statements, &mut advance);
+    let advance = done(executor, advance);
+
+    let net_receive = ast.net_receive.as_ref().map(|receive| {
+        let mut env = executor.entry();
+        let mut weight = executor.graph.leaf(Leaf::EventWeight);
+        if let Some(factor) = executor.symbols.weight_factor {
+            let factor = executor.graph.leaf(Leaf::Parameter(factor));
+            weight = executor.graph.mul(factor, weight);
+        }
+        // an event from outside; mechanisms send none
+        let zero = executor.graph.zero();
+        let mut bound: Vec<(&str, Option<ExprId>)> = vec![("flag", Some(zero))];
+        bound.extend(receive.params.iter().take(1).map(|p| (p.name.as_str(), Some(weight))));
+        executor.block_with(&receive.body, &bound, &mut env);
+        done(executor, env)
+    });
+    let post_event = ast.post_event.as_ref().map(|callable| {
+        let mut env = executor.entry();
+        let since = executor.graph.leaf(Leaf::SinceSpike);
+        let bound: Vec<(&str, Option<ExprId>)> = callable
+            .params
             .iter()
-            .map(|(&variable, &state)| (state_leaf(variable), graph.leaf(state_leaf(state))))
+            .take(1)
+            .map(|p| (p.name.as_str(), Some(since)))
             .collect();
-        let renumber = |graph: &mut Graph, updates: Vec<(usize, ExprId)>| -> Updates {
-            let exprs: Vec<ExprId> = updates.iter().map(|&(_, e)| e).collect();
-            let exprs = graph.substitute(&exprs, &numbering);
-            let mut out: Updates = updates.iter().map(|&(s, _)| s).zip(exprs).collect();
-            out.sort_unstable();
-            out
-        };
-        let one = |graph: &mut Graph, e: ExprId| graph.substitute(&[e], &numbering)[0];
-        let linear_steps = self
-            .linear_steps
-            .iter()
-            .map(|step| LinearStep {
-                states: step.states.iter().map(|s| position[s]).collect(),
-                rates: graph.substitute(&step.rates, &numbering),
-                factors: step
-                    .factors
-                    .iter()
-                    .map(|row| graph.substitute(row, &numbering))
-                    .collect(),
-                next: graph.substitute(&step.next, &numbering),
-            })
-            .collect();
-        // Kinks were met while placeholders stood for old states; they only ask what decides them.
-        let mut of_kinks = numbering.clone();
-        of_kinks.insert(execute::V_OF_CURRENT, graph.leaf(Leaf::Voltage));
-        for variable in 0..self.symbols.variables.len() {
-            let stored = match position.get(&variable) {
-                Some(&state) => graph.leaf(state_leaf(state)),
-                None => graph.zero(),
-            };
-            of_kinks.insert(state_leaf(variable), stored);
-            of_kinks.insert(solve::old(variable), stored);
-        }
-        for kink in &mut kinks {
-            kink.decided_by = graph.substitute(&kink.decided_by, &of_kinks);
-        }
-        let mechanism = Mechanism {
-            name: ast.neuron.suffix.as_ref().map(|s| s.name.clone()).unwrap_or_default(),
-            globals: self.symbols.globals.clone(),
-            parameters: self.symbols.parameters.clone(),
-            states,
-            ions: self.symbols.ions.clone(),
-            ion_reads: self.symbols.ion_reads.clone(),
-            init: renumber(&mut graph, init),
-            currents: Currents {
-                total: one(&mut graph, self.total),
-                conductance: one(&mut graph, self.conductance),
-                ions: renumber(&mut graph, self.ions.clone()),
-                updates: renumber(&mut graph, in_currents),
-            },
-            advance: renumber(&mut graph, in_advance),
-            linear_steps,
-            graph,
-        };
-        Lowered { mechanism, kinks }
+        executor.block_with(&callable.body, &bound, &mut env);
+        done(executor, env)
+    });
+    if !has_errors(&executor.diagnostics) {
+        let moving: Vec<&Env> = [
+            Some(&currents),
+            Some(&advance),
+            net_receive.as_ref(),
+            post_event.as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|e| &e.env)
+        .collect();
+        executor.warn_constant_states(&moving);
     }
-
-    /// The initial value of a stored variable that INITIAL leaves alone, if that is no mistake.
-    fn default_initial(
-        &self,
-        graph: &mut Graph,
-        variable: usize,
-        storage: Storage,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) -> Option<ExprId> {
-        let declared = &self.symbols.variables[variable];
-        match storage {
-            Storage::State => {
-                diagnostics.push(Diagnostic::error(
-                    Code::UninitialisedState,
-                    declared.span,
-                    format!("INITIAL does not set STATE `{}`", declared.name),
-                ));
-                None
-            }
-            Storage::Observed => Some(graph.zero()),
-            Storage::Carried => {
-                // Currents run before the first advance: what they set and do not read needs no initial value.
-                let mut roots: Vec<ExprId> = self.currents.variables.iter().flatten().copied().collect();
-                let own = graph.leaf(state_leaf(variable));
-                roots.retain(|&r| r != own);
-                roots.extend([self.total, self.conductance]);
-                roots.extend(self.ions.iter().map(|&(_, e)| e));
-                let read = graph.leaves(&roots).contains(&state_leaf(variable));
-                if Self::sets(graph, &self.currents, variable) && !read {
-                    return Some(graph.zero());
-                }
-                diagnostics.push(Diagnostic::error(
-                    Code::ReadBeforeWrite,
-                    declared.span,
-                    format!("`{}` is read before anything sets it", declared.name),
-                ));
-                None
-            }
-        }
-    }
-}
-
-fn state_leaf(i: usize) -> Leaf {
-    Leaf::State(u32::try_from(i).unwrap_or(u32::MAX))
+    Some(Kernels {
+        init,
+        currents,
+        advance,
+        net_receive,
+        post_event,
+    })
 }

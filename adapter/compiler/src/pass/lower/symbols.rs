@@ -3,14 +3,20 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::ir::mechanism::{Field, IonQuantity, IonRead, IonUse};
-use crate::syntax::ast::{Ast, Callable, Ident, ParameterDecl};
+use crate::ir::graph::Leaf;
+use crate::ir::mechanism::{Field, IonQuantity, IonRead, IonUse, Kind};
+use crate::syntax::ast::{Ast, Callable, Ident, ParameterDecl, Process, UseIon, VariableDecl};
+
+/// The parameter that scales the weights of events, where a slot asks for it.
+pub(crate) const WEIGHT_FACTOR: &str = "weight";
 
 /// Meaning of a name at file scope.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Symbol {
     /// `v`
     Voltage,
+    /// `v_peer`
+    PeerVoltage,
     /// `dt`
     Dt,
     /// `celsius`
@@ -19,28 +25,55 @@ pub(super) enum Symbol {
     Diam,
     /// `area`
     Area,
-    /// `t`, which density mechanisms cannot see in Arbor.
-    Time,
     /// A number known now (CONSTANT, UNITS).
     Constant(f64),
     /// Per-instance parameter.
     Parameter(u32),
     /// Scalar parameter.
     Global(u32),
-    /// STATE or ASSIGNED, by position in [`Symbols::variables`].
+    /// By position in [`Symbols::variables`].
     Variable(usize),
+    /// `len` variables from `first` on.
+    Array { first: usize, len: usize },
     /// Ion quantity read.
     IonRead(u32),
     /// A current written: position in [`Symbols::currents`].
     Current(usize),
+    /// WHITE_NOISE.
+    Noise(u32),
 }
 
-/// A STATE or ASSIGNED variable.
+/// What becomes of a variable between kernels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// STATE.
+    State,
+    /// ASSIGNED.
+    Assigned,
+    /// LOCAL at file level, and values of a connection: stored, and 0 until set.
+    Static,
+    /// `Xi`, `Xo` written: stored, and contributed to the ion.
+    Concentration {
+        ion: usize,
+        quantity: IonQuantity,
+        read: u32,
+    },
+    /// `Xd` written: lives in the ion.
+    Diffusive { ion: usize, read: u32 },
+    /// `eX` written: lives in the ion.
+    Reversal { ion: usize, read: u32 },
+    /// `t`.
+    Time,
+}
+
+/// A variable that kernels may set.
 #[derive(Debug, Clone)]
 pub(super) struct Variable {
     pub(super) name: String,
     pub(super) unit: String,
     pub(super) span: Span,
+    pub(super) role: Role,
+    /// Declared in STATE, or diffusive: may have an equation.
     pub(super) is_state: bool,
     /// In RANGE (or a STATE): users expect to be able to record it.
     pub(super) is_range: bool,
@@ -50,14 +83,19 @@ pub(super) struct Variable {
 #[derive(Debug, Clone)]
 pub(super) struct CurrentVar {
     pub(super) name: String,
-    /// Position in [`Symbols::ions`], or none for NONSPECIFIC_CURRENT.
+    /// Position in [`Symbols::ions`], or none for NONSPECIFIC_CURRENT and ELECTRODE_CURRENT.
     pub(super) ion: Option<usize>,
+    /// ELECTRODE_CURRENT: positive into the cell.
+    pub(super) inward: bool,
+    /// The ion's total current, where READ too.
+    pub(super) read: Option<u32>,
     pub(super) span: Span,
 }
 
 /// All names of a file.
 #[derive(Debug, Default)]
 pub(super) struct Symbols<'a> {
+    pub(super) kind: Kind,
     pub(super) by_name: BTreeMap<String, Symbol>,
     pub(super) parameters: Vec<Field>,
     pub(super) globals: Vec<Field>,
@@ -65,39 +103,83 @@ pub(super) struct Symbols<'a> {
     pub(super) ions: Vec<IonUse>,
     pub(super) ion_reads: Vec<IonRead>,
     pub(super) currents: Vec<CurrentVar>,
+    pub(super) noise: Vec<String>,
+    /// The parameter that scales the weight of an event.
+    pub(super) weight_factor: Option<u32>,
     pub(super) procedures: BTreeMap<String, &'a Callable>,
     pub(super) functions: BTreeMap<String, &'a Callable>,
-    pub(super) derivatives: BTreeMap<String, &'a Callable>,
+    /// Blocks that SOLVE names, with the word that opens them.
+    pub(super) solvables: BTreeMap<String, (Solvable, &'a Callable)>,
 }
 
-const BUILTINS: [(&str, Symbol); 6] = [
+/// What SOLVE can solve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Solvable {
+    Derivative,
+    Kinetic,
+    Linear,
+    Nonlinear,
+}
+
+const BUILTINS: [(&str, Symbol); 5] = [
     ("v", Symbol::Voltage),
     ("dt", Symbol::Dt),
     ("celsius", Symbol::Celsius),
     ("diam", Symbol::Diam),
     ("area", Symbol::Area),
-    ("t", Symbol::Time),
 ];
+
+fn u32_of(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
 
 impl<'a> Symbols<'a> {
     /// Collects the declarations of `ast`. `ranged` names parameters that become per-instance whether or not the file
     /// says RANGE: a slot's region is a painting.
     pub(super) fn collect(ast: &'a Ast, ranged: &[String], diagnostics: &mut Vec<Diagnostic>) -> Self {
-        let mut s = Symbols::default();
+        let mut s = Symbols {
+            kind: kind(ast, diagnostics),
+            ..Symbols::default()
+        };
         for (name, symbol) in BUILTINS {
             s.by_name.insert(name.into(), symbol);
         }
-        s.collect_ions(ast, diagnostics);
+        if s.kind == Kind::Junction {
+            s.by_name.insert("v_peer".into(), Symbol::PeerVoltage);
+        }
+        s.variable("t", "ms", Span::default(), Role::Time);
+        for used in &ast.neuron.ions {
+            s.collect_ion(used, ast, diagnostics);
+        }
+        s.collect_currents(ast, diagnostics);
         s.collect_constants(ast, diagnostics);
         let range: Vec<&str> = ast.neuron.range.iter().map(|i| i.name.as_str()).collect();
         for decl in &ast.parameters {
             s.collect_parameter(decl, &range, ranged, diagnostics);
         }
-        for (decls, is_state) in [(&ast.states, true), (&ast.assigned, false)] {
-            for decl in decls {
-                s.collect_variable(&decl.name, &decl.unit, is_state, &range, diagnostics);
-            }
+        if ranged.iter().any(|r| r == WEIGHT_FACTOR) && has_weight(ast) {
+            s.weight_factor = Some(u32_of(s.parameters.len()));
+            s.parameters.push(Field {
+                name: WEIGHT_FACTOR.into(),
+                unit: String::new(),
+                default: 1.0,
+                limits: (f64::MIN, f64::MAX),
+            });
         }
+        for decl in &ast.states {
+            s.collect_variable(decl, Role::State, &range, diagnostics);
+        }
+        for decl in &ast.assigned {
+            s.collect_variable(decl, Role::Assigned, &range, diagnostics);
+        }
+        for decl in &ast.file_locals {
+            s.collect_variable(decl, Role::Static, &range, diagnostics);
+        }
+        for ident in &ast.white_noise {
+            s.define(ident, Symbol::Noise(u32_of(s.noise.len())), diagnostics);
+            s.noise.push(ident.name.clone());
+        }
+        s.collect_connection(ast, diagnostics);
         s.collect_callables(ast, diagnostics);
         for ident in ast.neuron.range.iter().chain(&ast.neuron.global) {
             if !s.by_name.contains_key(&ident.name) {
@@ -112,6 +194,21 @@ impl<'a> Symbols<'a> {
             }
         }
         s
+    }
+
+    /// What a variable holds when a kernel starts.
+    pub(super) fn entry(&self, variable: usize) -> Leaf {
+        match self.variables[variable].role {
+            Role::Diffusive { read, .. } | Role::Reversal { read, .. } => Leaf::IonRead(read),
+            Role::State | Role::Assigned | Role::Static | Role::Concentration { .. } | Role::Time => {
+                Leaf::State(u32_of(variable))
+            }
+        }
+    }
+
+    /// Position of `t`.
+    pub(super) fn time(&self) -> usize {
+        self.variables.iter().position(|v| v.role == Role::Time).unwrap_or(0)
     }
 
     fn define(&mut self, ident: &Ident, symbol: Symbol, diagnostics: &mut Vec<Diagnostic>) {
@@ -134,90 +231,129 @@ impl<'a> Symbols<'a> {
         }
     }
 
-    fn collect_ions(&mut self, ast: &Ast, diagnostics: &mut Vec<Diagnostic>) {
-        for used in &ast.neuron.ions {
-            let name = &used.ion.name;
-            if self.ions.iter().any(|i| i.name == *name) {
+    fn variable(&mut self, name: &str, unit: &str, span: Span, role: Role) -> usize {
+        let at = self.variables.len();
+        self.variables.push(Variable {
+            name: name.into(),
+            unit: unit.into(),
+            span,
+            role,
+            is_state: matches!(role, Role::State | Role::Diffusive { .. }),
+            is_range: role == Role::State,
+        });
+        self.by_name.insert(name.into(), Symbol::Variable(at));
+        at
+    }
+
+    fn read(&mut self, ion: usize, quantity: IonQuantity) -> u32 {
+        let read = IonRead { ion, quantity };
+        let at = self.ion_reads.iter().position(|r| *r == read).unwrap_or_else(|| {
+            self.ion_reads.push(read);
+            self.ion_reads.len() - 1
+        });
+        u32_of(at)
+    }
+
+    fn collect_ion(&mut self, used: &UseIon, ast: &Ast, diagnostics: &mut Vec<Diagnostic>) {
+        let name = &used.ion.name;
+        if self.ions.iter().any(|i| i.name == *name) {
+            diagnostics.push(Diagnostic::error(
+                Code::DuplicateDefinition,
+                used.ion.span,
+                format!("USEION {name} stands twice"),
+            ));
+            return;
+        }
+        let ion = self.ions.len();
+        self.ions.push(IonUse {
+            name: name.clone(),
+            valence: used.valence,
+        });
+        if let Some(valence) = &used.valence_name {
+            let read = self.read(ion, IonQuantity::Charge);
+            self.define(valence, Symbol::IonRead(read), diagnostics);
+        }
+        let quantities = [
+            (format!("i{name}"), IonQuantity::Current),
+            (format!("e{name}"), IonQuantity::ReversalPotential),
+            (format!("{name}i"), IonQuantity::Internal),
+            (format!("{name}o"), IonQuantity::External),
+            (format!("{name}d"), IonQuantity::Diffusive),
+        ];
+        let quantity_of = |ident: &Ident| quantities.iter().find(|(n, _)| *n == ident.name).map(|&(_, q)| q);
+        for ident in used.write.iter().chain(&used.read) {
+            if quantity_of(ident).is_none() {
                 diagnostics.push(Diagnostic::error(
-                    Code::DuplicateDefinition,
-                    used.ion.span,
-                    format!("USEION {name} stands twice"),
-                ));
-                continue;
-            }
-            let ion = self.ions.len();
-            self.ions.push(IonUse {
-                name: name.clone(),
-                valence: used.valence,
-            });
-            let (current, rev, int, ext) = (
-                format!("i{name}"),
-                format!("e{name}"),
-                format!("{name}i"),
-                format!("{name}o"),
-            );
-            let unknown = |ident: &Ident| {
-                Diagnostic::error(
                     Code::UnknownIonVariable,
                     ident.span,
                     format!("`{}` is not a quantity of ion {name}", ident.name),
-                )
-            };
-            for ident in &used.write {
-                if ident.name == current {
+                ));
+            }
+        }
+        for ident in &used.write {
+            let role = match quantity_of(ident) {
+                Some(IonQuantity::Current) => {
+                    let reads = used.read.iter().any(|r| r.name == ident.name);
+                    let read = reads.then(|| self.read(ion, IonQuantity::Current));
                     self.currents.push(CurrentVar {
-                        name: current.clone(),
+                        name: ident.name.clone(),
                         ion: Some(ion),
+                        inward: false,
+                        read,
                         span: ident.span,
                     });
                     self.by_name
-                        .insert(current.clone(), Symbol::Current(self.currents.len() - 1));
-                } else if [&rev, &int, &ext].contains(&&ident.name) || ident.name == format!("{name}d") {
-                    diagnostics.push(
-                        Diagnostic::error(
-                            Code::Unsupported,
-                            ident.span,
-                            format!("writing `{}` is not supported yet", ident.name),
-                        )
-                        .note("mechanisms that set concentrations or reversal potentials come with the next version"),
-                    );
-                } else {
-                    diagnostics.push(unknown(ident));
+                        .insert(ident.name.clone(), Symbol::Current(self.currents.len() - 1));
+                    continue;
                 }
-            }
-            for ident in &used.read {
-                let quantity = if ident.name == rev {
-                    IonQuantity::ReversalPotential
-                } else if ident.name == int {
-                    IonQuantity::Internal
-                } else if ident.name == ext {
-                    IonQuantity::External
-                } else if ident.name == current || ident.name == format!("{name}d") {
-                    if !used.write.iter().any(|w| w.name == current) {
-                        diagnostics.push(Diagnostic::error(
-                            Code::Unsupported,
-                            ident.span,
-                            format!("reading `{}` is not supported yet", ident.name),
-                        ));
+                Some(IonQuantity::ReversalPotential) => {
+                    if self.kind != Kind::ReversalPotential {
+                        diagnostics.push(writes_more(ident, ast));
                     }
-                    continue;
-                } else {
-                    diagnostics.push(unknown(ident));
-                    continue;
-                };
-                self.ion_reads.push(IonRead { ion, quantity });
-                let index = u32::try_from(self.ion_reads.len() - 1).unwrap_or(u32::MAX);
-                self.by_name.insert(ident.name.clone(), Symbol::IonRead(index));
+                    let read = self.read(ion, IonQuantity::ReversalPotential);
+                    Role::Reversal { ion, read }
+                }
+                Some(quantity @ (IonQuantity::Internal | IonQuantity::External)) => {
+                    let read = self.read(ion, quantity);
+                    Role::Concentration { ion, quantity, read }
+                }
+                Some(IonQuantity::Diffusive) => {
+                    let read = self.read(ion, IonQuantity::Diffusive);
+                    Role::Diffusive { ion, read }
+                }
+                Some(IonQuantity::Charge) | None => continue,
+            };
+            let unit = if matches!(role, Role::Reversal { .. }) {
+                "mV"
+            } else {
+                "mM"
+            };
+            self.variable(&ident.name, unit, ident.span, role);
+        }
+        for ident in &used.read {
+            if self.by_name.contains_key(&ident.name) {
+                continue; // written too
+            }
+            if let Some(quantity) = quantity_of(ident) {
+                let read = self.read(ion, quantity);
+                self.by_name.insert(ident.name.clone(), Symbol::IonRead(read));
             }
         }
-        for ident in &ast.neuron.nonspecific {
-            self.currents.push(CurrentVar {
-                name: ident.name.clone(),
-                ion: None,
-                span: ident.span,
-            });
-            let symbol = Symbol::Current(self.currents.len() - 1);
-            self.define(ident, symbol, diagnostics);
+    }
+
+    fn collect_currents(&mut self, ast: &Ast, diagnostics: &mut Vec<Diagnostic>) {
+        for (idents, inward) in [(&ast.neuron.nonspecific, false), (&ast.neuron.electrode, true)] {
+            for ident in idents {
+                self.currents.push(CurrentVar {
+                    name: ident.name.clone(),
+                    ion: None,
+                    inward,
+                    read: None,
+                    span: ident.span,
+                });
+                let symbol = Symbol::Current(self.currents.len() - 1);
+                self.define(ident, symbol, diagnostics);
+            }
         }
     }
 
@@ -249,19 +385,30 @@ impl<'a> Symbols<'a> {
 
     /// True where a declaration only repeats something the host supplies (`v`, `celsius`, `ena`, `ina`).
     fn is_supplied(&self, name: &str) -> bool {
-        matches!(
-            self.by_name.get(name),
+        match self.by_name.get(name) {
             Some(
                 Symbol::Voltage
-                    | Symbol::Dt
-                    | Symbol::Celsius
-                    | Symbol::Diam
-                    | Symbol::Area
-                    | Symbol::Time
-                    | Symbol::IonRead(_)
-                    | Symbol::Current(_)
+                | Symbol::PeerVoltage
+                | Symbol::Dt
+                | Symbol::Celsius
+                | Symbol::Diam
+                | Symbol::Area
+                | Symbol::IonRead(_)
+                | Symbol::Current(_),
+            ) => true,
+            Some(&Symbol::Variable(i)) => matches!(
+                self.variables[i].role,
+                Role::Time | Role::Concentration { .. } | Role::Diffusive { .. } | Role::Reversal { .. }
+            ),
+            Some(
+                Symbol::Constant(_)
+                | Symbol::Parameter(_)
+                | Symbol::Global(_)
+                | Symbol::Array { .. }
+                | Symbol::Noise(_),
             )
-        )
+            | None => false,
+        }
     }
 
     fn collect_parameter(
@@ -286,7 +433,7 @@ impl<'a> Symbols<'a> {
         } else {
             &mut self.globals
         };
-        let index = u32::try_from(table.len()).unwrap_or(u32::MAX);
+        let index = u32_of(table.len());
         table.push(field);
         let symbol = if per_instance {
             Symbol::Parameter(index)
@@ -296,48 +443,171 @@ impl<'a> Symbols<'a> {
         self.define(&decl.name, symbol, diagnostics);
     }
 
-    fn collect_variable(
-        &mut self,
-        ident: &Ident,
-        unit: &str,
-        is_state: bool,
-        range: &[&str],
-        diagnostics: &mut Vec<Diagnostic>,
-    ) {
-        if !is_state && self.is_supplied(&ident.name) {
+    fn collect_variable(&mut self, decl: &VariableDecl, role: Role, range: &[&str], diagnostics: &mut Vec<Diagnostic>) {
+        let name = &decl.name.name;
+        if let Some(&Symbol::Variable(i)) = self.by_name.get(name)
+            && role == Role::State
+            && matches!(
+                self.variables[i].role,
+                Role::Concentration { .. } | Role::Diffusive { .. }
+            )
+        {
+            let variable = &mut self.variables[i];
+            (variable.is_state, variable.is_range, variable.span) = (true, true, decl.name.span);
             return;
         }
-        self.variables.push(Variable {
-            name: ident.name.clone(),
-            unit: unit.into(),
-            span: ident.span,
-            is_state,
-            is_range: is_state || range.contains(&ident.name.as_str()),
-        });
-        let symbol = Symbol::Variable(self.variables.len() - 1);
-        self.define(ident, symbol, diagnostics);
+        if role != Role::State && self.is_supplied(name) {
+            return;
+        }
+        let ranged = role == Role::State || range.contains(&name.as_str());
+        let first = self.variables.len();
+        let names: Vec<String> = match decl.len {
+            Some(len) => (0..len).map(|i| format!("{name}[{i}]")).collect(),
+            None => vec![name.clone()],
+        };
+        for element in names {
+            self.variables.push(Variable {
+                name: element,
+                unit: decl.unit.clone(),
+                span: decl.name.span,
+                role,
+                is_state: role == Role::State,
+                is_range: ranged,
+            });
+        }
+        let symbol = match decl.len {
+            Some(len) => Symbol::Array { first, len },
+            None => Symbol::Variable(first),
+        };
+        self.define(&decl.name, symbol, diagnostics);
+    }
+
+    /// Values of a connection other than its weight. Arbor's interface knows no connections, so there is one set per
+    /// instance: exact where each point process has one connection.
+    fn collect_connection(&mut self, ast: &Ast, diagnostics: &mut Vec<Diagnostic>) {
+        let Some(receive) = &ast.net_receive else { return };
+        for ident in receive.params.iter().skip(1) {
+            let at = self.variables.len();
+            self.variables.push(Variable {
+                name: ident.name.clone(),
+                unit: String::new(),
+                span: ident.span,
+                role: Role::Static,
+                is_state: false,
+                is_range: false,
+            });
+            self.define(ident, Symbol::Variable(at), diagnostics);
+            diagnostics.push(
+                Diagnostic::warning(
+                    Code::PerInstance,
+                    ident.span,
+                    format!("`{}` belongs to the point process, not to the connection", ident.name),
+                )
+                .note("events carry a weight and nothing else; NEURON keeps this value for each connection"),
+            );
+        }
     }
 
     fn collect_callables(&mut self, ast: &'a Ast, diagnostics: &mut Vec<Diagnostic>) {
         let mut seen: Vec<&str> = Vec::new();
-        let tables = [
+        let mut fresh = |callable: &'a Callable, diagnostics: &mut Vec<Diagnostic>| {
+            let known = seen.contains(&callable.name.name.as_str());
+            if known {
+                diagnostics.push(Diagnostic::error(
+                    Code::DuplicateDefinition,
+                    callable.name.span,
+                    format!("`{}` is defined twice", callable.name.name),
+                ));
+            }
+            seen.push(&callable.name.name);
+            !known
+        };
+        for (callables, table) in [
             (&ast.procedures, &mut self.procedures),
             (&ast.functions, &mut self.functions),
-            (&ast.derivatives, &mut self.derivatives),
-        ];
-        for (callables, table) in tables {
+        ] {
             for callable in callables {
-                if seen.contains(&callable.name.name.as_str()) {
-                    diagnostics.push(Diagnostic::error(
-                        Code::DuplicateDefinition,
-                        callable.name.span,
-                        format!("`{}` is defined twice", callable.name.name),
-                    ));
-                    continue;
+                if fresh(callable, diagnostics) {
+                    table.insert(callable.name.name.clone(), callable);
                 }
-                seen.push(&callable.name.name);
-                table.insert(callable.name.name.clone(), callable);
+            }
+        }
+        for (solvable, callables) in [
+            (Solvable::Derivative, &ast.derivatives),
+            (Solvable::Kinetic, &ast.kinetics),
+            (Solvable::Linear, &ast.linears),
+            (Solvable::Nonlinear, &ast.nonlinears),
+        ] {
+            for callable in callables {
+                if fresh(callable, diagnostics) {
+                    self.solvables.insert(callable.name.name.clone(), (solvable, callable));
+                }
             }
         }
     }
+}
+
+/// True if events bring a weight that a slot may scale.
+pub(crate) fn has_weight(ast: &Ast) -> bool {
+    ast.neuron.process == Process::Point
+        && ast.net_receive.as_ref().is_some_and(|r| !r.params.is_empty())
+        && !ast.parameters.iter().any(|p| p.name.name == WEIGHT_FACTOR)
+}
+
+/// True if the file writes a reversal potential.
+fn writes_reversal(ast: &Ast) -> bool {
+    let mut ions = ast.neuron.ions.iter();
+    ions.any(|u| u.write.iter().any(|w| w.name == format!("e{}", u.ion.name)))
+}
+
+fn kind(ast: &Ast, diagnostics: &mut Vec<Diagnostic>) -> Kind {
+    let span = ast.neuron.suffix.as_ref().map_or(ast.neuron.span, |s| s.span);
+    let kind = match ast.neuron.process {
+        Process::Density => {
+            let only_reversal = ast
+                .neuron
+                .ions
+                .iter()
+                .all(|u| u.write.iter().all(|w| w.name == format!("e{}", u.ion.name)));
+            let currents = !ast.neuron.nonspecific.is_empty() || !ast.neuron.electrode.is_empty();
+            if writes_reversal(ast) && only_reversal && !currents && ast.states.is_empty() {
+                Kind::ReversalPotential
+            } else {
+                Kind::Density
+            }
+        }
+        Process::Point => Kind::Point,
+        Process::Junction => Kind::Junction,
+        Process::Voltage => Kind::Voltage,
+        Process::ArtificialCell => {
+            diagnostics.push(
+                Diagnostic::error(Code::Unsupported, span, "artificial cells have no membrane to simulate")
+                    .note("graddiff compiles what acts on a cable; a source of events is the host's business")
+                    .help("describe its events as a generator of the experiment (regular, Poisson or explicit times)"),
+            );
+            Kind::Point
+        }
+    };
+    if let (Some(receive), false) = (&ast.net_receive, kind == Kind::Point) {
+        diagnostics.push(
+            Diagnostic::error(Code::Unsupported, receive.span, "only point processes receive events")
+                .help("make it a POINT_PROCESS"),
+        );
+    }
+    kind
+}
+
+fn writes_more(ident: &Ident, ast: &Ast) -> Diagnostic {
+    let what = if ast.neuron.process == Process::Density {
+        "a mechanism that sets a reversal potential may write nothing else and have no STATE"
+    } else {
+        "only a mechanism with SUFFIX may set a reversal potential"
+    };
+    Diagnostic::error(
+        Code::Unsupported,
+        ident.span,
+        format!("`{}` is written here", ident.name),
+    )
+    .note(what)
+    .help("move the reversal potential to a mechanism of its own")
 }

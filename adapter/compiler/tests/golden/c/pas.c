@@ -124,8 +124,8 @@ static arb_field_info mech_gd0_cable_parameters[] = {
     {"cap", "pF", 0.0, -1.7976931348623157e308, 1.7976931348623157e308},
 };
 static arb_ion_info mech_gd0_cable_ions[] = {
-    {.name = "gd_u__g", GD_READS(true, false) .read_rev_potential = false, .verify_valence = false, .expected_valence = 0},
-    {.name = "gd_g__g", GD_READS(true, false) .read_rev_potential = false, .verify_valence = false, .expected_valence = 0},
+    {.name = "gd_u__g", GD_READS(true, false) .expected_valence = 0},
+    {.name = "gd_g__g", GD_READS(true, false) .expected_valence = 0},
 };
 
 static arb_mechanism_type mech_gd0_cable_type(void) {
@@ -250,7 +250,7 @@ static void mech_gd_pas_compute_currents(arb_mechanism_ppack* pp) {
                 dg[j] = 10.0 * weight__at[j] * (0.0);
             }
             gd_scatter_add(pp->ion_states[0 + 2 * k].current_density, pp->ion_states[0 + 2 * k].index + begin, n, di);
-            gd_scatter_add(pp->ion_states[0 + 2 * k + 1].current_density, pp->ion_states[0 + 2 * k + 1].index + begin, n, dg);
+            gd_scatter_add(pp->ion_states[1 + 2 * k].current_density, pp->ion_states[1 + 2 * k].index + begin, n, dg);
         }
         { /* d(g)/d(g) */
             const double* seed = pp->parameters[2] + begin;
@@ -261,8 +261,8 @@ static void mech_gd_pas_compute_currents(arb_mechanism_ppack* pp) {
                 di[j] = 10.0 * weight__at[j] * (d2[j] * seed[j]);
                 dg[j] = 10.0 * weight__at[j] * (seed[j]);
             }
-            gd_scatter_add(pp->ion_states[0].current_density, pp->ion_states[0].index + begin, n, di);
-            gd_scatter_add(pp->ion_states[1].current_density, pp->ion_states[1].index + begin, n, dg);
+            gd_scatter_add(pp->ion_states[0 + 2 * 0].current_density, pp->ion_states[0 + 2 * 0].index + begin, n, di);
+            gd_scatter_add(pp->ion_states[1 + 2 * 0].current_density, pp->ion_states[1 + 2 * 0].index + begin, n, dg);
         }
     }
 }
@@ -282,8 +282,8 @@ static arb_field_info mech_gd_pas_parameters[] = {
     {"seed_g__g", "", 0.0, -1.7976931348623157e308, 1.7976931348623157e308},
 };
 static arb_ion_info mech_gd_pas_ions[] = {
-    {.name = "gd_u__g", GD_READS(true, false) .read_rev_potential = false, .verify_valence = false, .expected_valence = 0},
-    {.name = "gd_g__g", GD_READS(true, false) .read_rev_potential = false, .verify_valence = false, .expected_valence = 0},
+    {.name = "gd_u__g", GD_READS(true, false) .expected_valence = 0},
+    {.name = "gd_g__g", GD_READS(true, false) .expected_valence = 0},
 };
 
 static arb_mechanism_type mech_gd_pas_type(void) {

@@ -1,0 +1,325 @@
+//! Hooks that work through all instances, block by block: the first loop evaluates the mechanism and its partials.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::Names;
+use super::kernel::{self, Code};
+use super::mechanism::Unit;
+use crate::ir::graph::{ExprId, Leaf};
+use crate::ir::mechanism::{Hook, IonQuantity, Output};
+use crate::pass::differentiate::Partials;
+
+/// A partial as C: an expression that is valid in the second loop.
+pub(super) type PartialText = BTreeMap<ExprId, String>;
+
+/// The host's array of an ion quantity.
+pub(super) fn ion_array(quantity: IonQuantity) -> &'static str {
+    match quantity {
+        IonQuantity::ReversalPotential => "reversal_potential",
+        IonQuantity::Internal => "internal_concentration",
+        IonQuantity::External => "external_concentration",
+        IonQuantity::Diffusive => "diffusive_concentration",
+        IonQuantity::Current => "current_density",
+        IonQuantity::Charge => "ionic_charge",
+    }
+}
+
+/// C's name of the host's function behind a hook.
+pub(super) fn hook_name(hook: Hook) -> &'static str {
+    match hook {
+        Hook::Init => "init",
+        Hook::Currents => "compute_currents",
+        Hook::Advance => "advance_state",
+        Hook::NetReceive => "apply_events",
+        Hook::PostEvent => "post_event",
+    }
+}
+
+/// Where a result goes in the host's memory; none for stored variables.
+pub(super) struct Destination {
+    /// Name of the block's buffer.
+    pub(super) buffer: String,
+    pub(super) array: String,
+    pub(super) index: String,
+    pub(super) rule: Rule,
+}
+
+/// How a result gets there.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Rule {
+    /// Times weight and the unit's scale, added.
+    AddCurrent,
+    /// Moves the old value by the covered part of the difference.
+    Mix,
+    /// Takes its place.
+    Store,
+}
+
+impl Unit<'_> {
+    /// Where a result goes.
+    pub(super) fn destination(&self, hook: Hook, output: Output) -> Option<Destination> {
+        let ion = |i: usize| format!("pp->ion_states[{i}]");
+        let of_ion = |prefix: &str, i: usize, array: &str, rule| {
+            let name = &self.mechanism.ions[i].name;
+            Some(Destination {
+                buffer: format!("{prefix}_{name}__sum"),
+                array: format!("{}.{array}", ion(i)),
+                index: format!("{}.index", ion(i)),
+                rule,
+            })
+        };
+        let of_cv = |buffer: &str, array: &str, rule| {
+            Some(Destination {
+                buffer: buffer.into(),
+                array: format!("pp->{array}"),
+                index: "pp->node_index".into(),
+                rule,
+            })
+        };
+        match output {
+            Output::State(_) => None,
+            Output::Current => of_cv("i__sum", "vec_i", Rule::AddCurrent),
+            Output::Conductance => of_cv("g__sum", "vec_g", Rule::AddCurrent),
+            Output::Voltage => of_cv("v__sum", "vec_v", Rule::Store),
+            Output::IonCurrent(i) => of_ion("i", i, "current_density", Rule::AddCurrent),
+            Output::Reversal(i) => of_ion("e", i, "reversal_potential", Rule::Store),
+            Output::Diffusive(i) => {
+                let rule = if hook == Hook::Init { Rule::Store } else { Rule::Mix };
+                of_ion("d", i, "diffusive_concentration", rule)
+            }
+        }
+    }
+
+    /// The input that a mixing result replaces.
+    pub(super) fn mixed_leaf(&self, output: Output) -> Option<Leaf> {
+        let Output::Diffusive(ion) = output else { return None };
+        let read = self
+            .mechanism
+            .ion_reads
+            .iter()
+            .position(|r| r.ion == ion && r.quantity == IonQuantity::Diffusive)?;
+        Some(Leaf::IonRead(u32::try_from(read).ok()?))
+    }
+
+    fn needs_weight(&self, hook: Hook) -> bool {
+        self.mechanism
+            .kernel(hook)
+            .outputs
+            .iter()
+            .filter_map(|&(o, _)| self.destination(hook, o))
+            .any(|d| d.rule != Rule::Store)
+    }
+
+    /// The share of its CV that an instance stands for, as `weight` of a mixing result.
+    pub(super) fn share(&self, instance: &str) -> String {
+        if self.repeats() {
+            "1.0".into()
+        } else {
+            format!("weight__at[{instance}]")
+        }
+    }
+
+    pub(super) fn gather(&self) -> &'static str {
+        if self.repeats() { "gd_gather_each" } else { "gd_gather" }
+    }
+
+    pub(super) fn scatter(&self, rule: Rule) -> &'static str {
+        match rule {
+            Rule::Store => "gd_scatter",
+            Rule::AddCurrent | Rule::Mix if self.repeats() => "gd_scatter_add_each",
+            Rule::AddCurrent | Rule::Mix => "gd_scatter_add",
+        }
+    }
+
+    /// Pointers to the block's inputs and to the states it sets, before the loop; the loads, in the loop.
+    fn inputs(&self, hook: Hook, leaves: &[Leaf]) -> (String, String) {
+        let (mut pointers, mut loads) = (String::new(), String::new());
+        let set: Vec<usize> = self.mechanism.kernel(hook).states().map(|(s, _)| s).collect();
+        for &state in &set {
+            let name = self.state_name(state);
+            let _ = writeln!(
+                pointers,
+                "        double* restrict s_{name}__at = pp->state_vars[{state}] + begin;"
+            );
+        }
+        for &leaf in leaves {
+            let name = self.leaf_name(leaf);
+            let gathered = |gather: &str, array: &str, index: &str| {
+                format!(
+                    "        double {name}__buffer[GD_BLOCK];\n        const double* {name}__at = {gather}({array}, {index} + begin, n, {name}__buffer);\n"
+                )
+            };
+            let of_cv = |array: &str| gathered(self.gather(), &format!("pp->{array}"), "pp->node_index");
+            let mut scale = "";
+            match leaf {
+                Leaf::Dt | Leaf::Global(_) | Leaf::Placeholder(_) | Leaf::EventWeight | Leaf::SinceSpike => continue,
+                Leaf::Voltage => pointers.push_str(&of_cv("vec_v")),
+                Leaf::PeerVoltage => pointers.push_str(&gathered("gd_gather_each", "pp->vec_v", "pp->peer_index")),
+                Leaf::Celsius => pointers.push_str(&of_cv("temperature_degC")),
+                Leaf::Diam => pointers.push_str(&of_cv("diam_um")),
+                Leaf::Area => pointers.push_str(&of_cv("area_um2")),
+                Leaf::Parameter(i) => {
+                    let _ = writeln!(
+                        pointers,
+                        "        const double* {name}__at = pp->parameters[{i}] + begin;"
+                    );
+                }
+                Leaf::Noise(i) => {
+                    let _ = writeln!(
+                        pointers,
+                        "        const double* {name}__at = pp->random_numbers[{i}] + begin;"
+                    );
+                }
+                Leaf::State(i) if set.contains(&(i as usize)) => {}
+                Leaf::State(i) => {
+                    let _ = writeln!(
+                        pointers,
+                        "        const double* {name}__at = pp->state_vars[{i}] + begin;"
+                    );
+                }
+                Leaf::IonRead(i) => {
+                    let read = self.mechanism.ion_reads[i as usize];
+                    let ion = format!("pp->ion_states[{}]", read.ion);
+                    if read.quantity == IonQuantity::Charge {
+                        let _ = writeln!(loads, "            const double {name} = {ion}.ionic_charge[0];");
+                        continue;
+                    }
+                    scale = self.read_scale(read.quantity);
+                    let array = format!("{ion}.{}", ion_array(read.quantity));
+                    pointers.push_str(&gathered(self.gather(), &array, &format!("{ion}.index")));
+                }
+            }
+            let _ = writeln!(loads, "            const double {name} = {scale}{name}__at[j];");
+        }
+        (pointers, loads)
+    }
+
+    /// A hook over all instances.
+    pub(super) fn block_hook(&self, hook: Hook) -> String {
+        let m = self.mechanism;
+        let sums = self.sums(hook);
+        let outputs = &m.kernel(hook).outputs;
+        let mut roots: Vec<ExprId> = outputs.iter().map(|&(_, e)| e).collect();
+        roots.extend(sums.iter().flat_map(|(_, p)| p).map(|&(_, e)| e));
+        let mut out = format!(
+            "static void {}_{}(arb_mechanism_ppack* pp) {{\n",
+            Names::symbol(&self.name),
+            hook_name(hook)
+        );
+        if roots.is_empty() {
+            out.push_str("    (void)pp;\n}\n\n");
+            return out;
+        }
+        let mut code = kernel::write(&m.graph, &roots, &|leaf| self.leaf_name(leaf));
+        let mixed = outputs.iter().filter_map(|&(o, _)| {
+            let mixes = self.destination(hook, o).is_some_and(|d| d.rule == Rule::Mix);
+            self.mixed_leaf(o).filter(|_| mixes)
+        });
+        code.leaves.extend(mixed);
+        code.leaves.sort_unstable();
+        code.leaves.dedup();
+        out.push_str(&self.scalars(&code.leaves));
+        out.push_str(&code.hoisted);
+        if self.forgets(hook) {
+            let _ = writeln!(
+                out,
+                "    const double decay = exp(-pp->globals[{}] * pp->dt);",
+                m.globals.len()
+            );
+        }
+        out.push_str("    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {\n");
+        out.push_str("        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;\n");
+        let (evaluation, partials) = self.first_loop(hook, &code);
+        out.push_str(&evaluation);
+        for destination in outputs.iter().filter_map(|&(o, _)| self.destination(hook, o)) {
+            let Destination {
+                buffer,
+                array,
+                index,
+                rule,
+            } = destination;
+            let scatter = self.scatter(rule);
+            let _ = writeln!(out, "        {scatter}({array}, {index} + begin, n, {buffer});");
+        }
+        out.push_str(&self.second_loop(hook, sums, &partials));
+        out.push_str("    }\n");
+        if hook == Hook::Init {
+            out.push_str(&self.multiplicity());
+        }
+        out.push_str("}\n\n");
+        out
+    }
+
+    /// Whether the hook makes sensitivities fade.
+    pub(super) fn forgets(&self, hook: Hook) -> bool {
+        let fades = |p: &Partials| p.iter().any(|(l, _)| matches!(l, Leaf::State(_) | Leaf::Parameter(_)));
+        hook == Hook::Advance
+            && self
+                .sums(hook)
+                .iter()
+                .any(|(o, p)| matches!(o, Output::State(_)) && fades(p))
+    }
+
+    /// Evaluates the mechanism and its partials over one block.
+    fn first_loop(&self, hook: Hook, code: &Code) -> (String, PartialText) {
+        let m = self.mechanism;
+        let (pointers, loads) = self.inputs(hook, &code.leaves);
+        let mut declarations = String::new();
+        let mut stores = String::new();
+        let mut partials = PartialText::new();
+        if self.needs_weight(hook) {
+            declarations.push_str("        const double* weight__at = pp->weight + begin;\n");
+        }
+        for &(output, expr) in &m.kernel(hook).outputs {
+            let value = &code.values[&expr];
+            match (output, self.destination(hook, output)) {
+                (Output::State(state), _) => {
+                    let _ = writeln!(stores, "            s_{}__at[j] = {value};", self.state_name(state));
+                }
+                (_, Some(Destination { buffer, rule, .. })) => {
+                    let _ = writeln!(declarations, "        double {buffer}[GD_BLOCK];");
+                    let text = match rule {
+                        Rule::AddCurrent => format!("w * ({value})"),
+                        Rule::Store => value.clone(),
+                        Rule::Mix => {
+                            let old = self.mixed_leaf(output).map_or("0.0".into(), |l| self.leaf_name(l));
+                            format!("{} * (({value}) - {old})", self.share("j"))
+                        }
+                    };
+                    let _ = writeln!(stores, "            {buffer}[j] = {text};");
+                }
+                (_, None) => {}
+            }
+        }
+        let mut count = 0;
+        for &(_, expr) in self.sums(hook).iter().flat_map(|(_, sum)| sum) {
+            if partials.contains_key(&expr) {
+                continue;
+            }
+            if code.uniform.contains(&expr) {
+                partials.insert(expr, code.values[&expr].clone());
+                continue;
+            }
+            count += 1;
+            let _ = writeln!(declarations, "        double d{count}[GD_BLOCK];");
+            let _ = writeln!(stores, "            d{count}[j] = {};", code.values[&expr]);
+            partials.insert(expr, format!("d{count}[j]"));
+        }
+        let mut text = declarations;
+        text.push_str(&pointers);
+        text.push_str("        GD_VECTORISE\n        for (uint32_t j = 0; j < n; ++j) {\n");
+        text.push_str(&loads);
+        if stores.contains("= w * (") {
+            let _ = writeln!(
+                text,
+                "            const double w = {}weight__at[j];",
+                self.current_scale()
+            );
+        }
+        text.push_str(&code.body);
+        text.push_str(&stores);
+        text.push_str("        }\n");
+        (text, partials)
+    }
+}

@@ -1,0 +1,106 @@
+//! Symbolic linear algebra: small dense systems over the expression graph.
+
+use super::graph::{ExprId, Graph};
+use super::mechanism::{Factors, LinearSolve};
+
+impl Factors {
+    /// Gaussian elimination over the structure: each step takes the entry with the least fill (Markowitz 1957,
+    /// doi:10.1287/mnsc.3.3.255), the diagonal first among equals. There is no numerical pivoting: `I − dt J` of a kinetic
+    /// scheme is diagonally dominant by columns under any symmetric order, which is why the simulators' compilers do
+    /// without it too. None if the matrix is structurally singular.
+    pub(crate) fn new(g: &mut Graph, matrix: &[Vec<ExprId>]) -> Option<Self> {
+        let n = matrix.len();
+        let mut a = matrix.to_vec();
+        let mut rows: Vec<usize> = (0..n).collect();
+        let mut columns: Vec<usize> = (0..n).collect();
+        for k in 0..n {
+            let filled = |a: &[Vec<ExprId>], i: usize, j: usize| !g.is_zero(a[rows[i]][columns[j]]);
+            let mut best: Option<(usize, bool, usize, usize)> = None;
+            for i in k..n {
+                let in_row = (k..n).filter(|&j| filled(&a, i, j)).count();
+                for j in (k..n).filter(|&j| filled(&a, i, j)) {
+                    let in_column = (k..n).filter(|&r| filled(&a, r, j)).count();
+                    let cost = (in_row - 1) * (in_column - 1);
+                    let candidate = (cost, rows[i] != columns[j], i, j);
+                    if best.is_none_or(|b| candidate < b) {
+                        best = Some(candidate);
+                    }
+                }
+            }
+            let (_, _, i, j) = best?;
+            rows.swap(k, i);
+            columns.swap(k, j);
+            let pivot_row = a[rows[k]].clone();
+            for &row in &rows[k + 1..] {
+                if g.is_zero(a[row][columns[k]]) {
+                    continue;
+                }
+                let multiplier = g.div(a[row][columns[k]], pivot_row[columns[k]]);
+                a[row][columns[k]] = multiplier;
+                for &column in &columns[k + 1..] {
+                    let product = g.mul(multiplier, pivot_row[column]);
+                    a[row][column] = g.sub(a[row][column], product);
+                }
+            }
+        }
+        let entries = rows
+            .iter()
+            .map(|&r| columns.iter().map(|&c| a[r][c]).collect())
+            .collect();
+        Some(Self { rows, columns, entries })
+    }
+
+    /// Solves `M x = b`.
+    pub(crate) fn solve(&self, g: &mut Graph, b: &[ExprId]) -> Vec<ExprId> {
+        let n = b.len();
+        let mut x: Vec<ExprId> = self.rows.iter().map(|&r| b[r]).collect();
+        for i in 0..n {
+            for j in 0..i {
+                let product = g.mul(self.entries[i][j], x[j]);
+                x[i] = g.sub(x[i], product);
+            }
+        }
+        for i in (0..n).rev() {
+            for j in i + 1..n {
+                let product = g.mul(self.entries[i][j], x[j]);
+                x[i] = g.sub(x[i], product);
+            }
+            x[i] = g.div(x[i], self.entries[i][i]);
+        }
+        let mut out = b.to_vec();
+        for (&column, value) in self.columns.iter().zip(x) {
+            out[column] = value;
+        }
+        out
+    }
+}
+
+impl LinearSolve {
+    /// Factors and solves; none if the matrix is structurally singular.
+    pub(crate) fn new(g: &mut Graph, matrix: Vec<Vec<ExprId>>, rhs: Vec<ExprId>) -> Option<Self> {
+        let factors = Factors::new(g, &matrix)?;
+        let solution = factors.solve(g, &rhs);
+        Some(Self {
+            matrix,
+            rhs,
+            factors,
+            solution,
+        })
+    }
+
+    /// With every expression replaced by `map`.
+    pub(crate) fn map(&self, mut map: impl FnMut(&[ExprId]) -> Vec<ExprId>) -> Self {
+        let matrix = self.matrix.iter().map(|row| map(row)).collect();
+        let entries = self.factors.entries.iter().map(|row| map(row)).collect();
+        Self {
+            matrix,
+            rhs: map(&self.rhs),
+            factors: Factors {
+                rows: self.factors.rows.clone(),
+                columns: self.factors.columns.clone(),
+                entries,
+            },
+            solution: map(&self.solution),
+        }
+    }
+}
