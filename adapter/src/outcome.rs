@@ -1,16 +1,18 @@
 //! What a command leaves in its output folder: arrays, manifest, pictures and a report that explain themselves.
 //!
 //! `traces.npz` holds `t_ms` (time), `values` (time × probe) and, where there are sensitivities, `sensitivities`
-//! (time × probe × slot, probe unit per slot unit).
+//! (time × probe × slot, probe unit per slot unit). `spikes.csv` lists the threshold crossings of all cells.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use host_shim::Spike;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use crate::control::Traces;
 use crate::plan::{Plan, PlannedProbe};
 use crate::report::plot::{Figure, LinePlot, Panel, Picture, Series, Stroke};
-use crate::report::{ArrayInfo, Error, InputFile, Manifest, Report, create_dir, write_npz};
+use crate::report::{ArrayInfo, Error, InputFile, Manifest, Report, create_dir, write_atomic, write_npz};
 
 /// An array on its way into a file.
 #[derive(Debug, Clone)]
@@ -70,7 +72,9 @@ impl Folder {
         manifest.dt_ms = Some(plan.experiment.simulation.dt_ms);
         manifest.duration_ms = Some(plan.experiment.simulation.duration_ms);
         manifest.slots = plan.slots.iter().map(|s| s.name.clone()).collect();
+        manifest.cells = plan.cells.iter().map(|c| c.name.clone()).collect();
         manifest.probes = plan.probes.iter().map(|p| p.name.clone()).collect();
+        manifest.seed = crate::plan::draws_noise(&plan.compiled).then_some(plan.network.seed);
         manifest.warnings = warnings(plan);
         let mut report = Report::new(title);
         if let Some(description) = &plan.experiment.description {
@@ -101,6 +105,14 @@ impl Folder {
                 .push(ArrayInfo::of(file, &a.name, &a.data.view(), &a.unit, &a.meaning));
         }
         Ok(())
+    }
+
+    /// Writes a text file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn text(&mut self, file: &str, text: &str) -> Result<(), Error> {
+        write_atomic(&self.path.join(file), text.as_bytes())
     }
 
     /// Writes a picture as SVG and PNG and puts it into the report.
@@ -186,6 +198,74 @@ pub fn sensitivity(traces: &Traces, probe: usize, slot: usize) -> Vec<f64> {
         .step_by(stride.max(1))
         .copied()
         .collect()
+}
+
+/// Spikes in the order of time: times, cells and detectors as arrays. A cell has its position in the manifest's `cells`.
+pub fn spike_arrays(spikes: &[Spike]) -> Vec<Named> {
+    let spikes = by_time(spikes);
+    let n = [spikes.len()];
+    let of = |field: fn(&Spike) -> f64| spikes.iter().map(field).collect();
+    vec![
+        Named::new(
+            "spike_times_ms",
+            "ms",
+            "threshold crossings of all detectors",
+            &n,
+            of(|s| s.time_ms),
+        ),
+        Named::new(
+            "spike_cells",
+            "1",
+            "whose they are, by position in the list of cells",
+            &n,
+            of(|s| s.cell as f64),
+        ),
+        Named::new(
+            "spike_detectors",
+            "1",
+            "which detector of the cell, from 0",
+            &n,
+            of(|s| s.detector as f64),
+        ),
+    ]
+}
+
+fn by_time(spikes: &[Spike]) -> Vec<Spike> {
+    let mut spikes = spikes.to_vec();
+    let key = |s: &Spike| (s.cell, s.detector);
+    spikes.sort_by(|a, b| a.time_ms.total_cmp(&b.time_ms).then(key(a).cmp(&key(b))));
+    spikes
+}
+
+/// `time_ms,cell,detector` with names; detectors without label by number.
+pub fn spike_table(plan: &Plan, spikes: &[Spike]) -> String {
+    let mut out = String::from("time_ms,cell,detector\n");
+    let quoted = |text: &str| match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_string(),
+    };
+    for spike in by_time(spikes) {
+        let Some(cell) = plan.cells.get(spike.cell) else {
+            continue;
+        };
+        let label = cell.detector_labels.get(spike.detector).cloned().flatten();
+        let label = label.unwrap_or_else(|| spike.detector.to_string());
+        let _ = writeln!(out, "{:?},{},{label}", spike.time_ms, quoted(&cell.name));
+    }
+    out
+}
+
+/// Spikes of several cells as dots, one row per cell. None for one cell, whose trace shows them, or without spikes.
+pub fn raster_plot(plan: &Plan, spikes: &[Spike]) -> Option<LinePlot> {
+    if plan.cells.len() < 2 || spikes.is_empty() {
+        return None;
+    }
+    let (x, y) = spikes.iter().map(|s| (s.time_ms, s.cell as f64)).unzip();
+    let mut panel = Panel::new("cell").series(Series::new("spikes", x, y).stroke(Stroke::Points));
+    panel.y_range = Some((-0.5, plan.cells.len() as f64 - 0.5));
+    let mut plot = LinePlot::new("Spikes", "time (ms)").panel(panel);
+    plot.x_range = Some((0.0, plan.experiment.simulation.duration_ms));
+    Some(plot)
 }
 
 /// Probes by unit, in order of first appearance.

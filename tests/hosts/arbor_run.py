@@ -9,7 +9,7 @@ import sys
 import arbor as A
 from arbor import units as U
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 class Unsupported(Exception):
@@ -52,10 +52,23 @@ def build(cell):
             ext_con=ion["external_mm"] * U.mM,
             rev_pot=ion["reversal_mv"] * U.mV,
         )
-    for paint in cell["paint"]:
-        mechanism = A.density(derived(paint["mechanism"], cell["globals"].get(paint["mechanism"])), paint["parameters"])
-        for row in paint["cables"]:
-            decor.paint(cable(row), mechanism)
+        if ion["diffusivity_m2_per_s"] > 0:
+            decor.set_ion(name, diff=ion["diffusivity_m2_per_s"] * U.m2 / U.s)
+        method = ion["reversal_method"]
+        if method is not None:
+            decor.set_ion(name, method=A.mechanism(method["mechanism"], method["parameters"]))
+
+    def mechanism(row):
+        return A.mechanism(derived(row["mechanism"], cell["globals"].get(row["mechanism"])), row["parameters"])
+
+    for key, process in {"paint": A.density, "voltage_processes": A.voltage_process}.items():
+        for paint in cell[key]:
+            for row in paint["cables"]:
+                decor.paint(cable(row), process(mechanism(paint)))
+    for k, synapse in enumerate(cell["synapses"]):
+        decor.place(location(synapse["at"]), A.synapse(mechanism(synapse)), f"synapse{k}")
+    for k, junction in enumerate(cell["junctions"]):
+        decor.place(location(junction["at"]), A.junction(mechanism(junction)), f"junction{k}")
     for clamp in cell["clamps"]:
         envelope = [(t * U.ms, i * U.nA) for t, i in clamp["envelope"]]
         frequency, phase = clamp["frequency_khz"] * U.kHz, clamp["phase_rad"] * U.rad
@@ -73,11 +86,15 @@ def probe(cell, quantity, tag):
     if kind == "state":
         name = derived(quantity["mechanism"], cell["globals"].get(quantity["mechanism"]))
         return A.cable_probe_density_state(location(quantity["at"]), name, quantity["state"], tag)
+    if kind == "point_state":
+        name = derived(quantity["mechanism"], cell["globals"].get(quantity["mechanism"]))
+        return A.cable_probe_point_state(f"synapse{quantity['target']}", name, quantity["state"], tag)
     of_ion = {
         "ion_current": A.cable_probe_ion_current_density,
         "ion_reversal": A.cable_probe_ion_reversal_potential,
         "ion_internal": A.cable_probe_ion_int_concentration,
         "ion_external": A.cable_probe_ion_ext_concentration,
+        "ion_diffusive": A.cable_probe_ion_diff_concentration,
         "ion_diffusive": A.cable_probe_ion_diff_concentration,
     }
     if kind in of_ion:
@@ -85,9 +102,26 @@ def probe(cell, quantity, tag):
     raise Unsupported(f"Arbor has no probe for `{kind}` at a place")
 
 
+def label(what, gid, k):
+    """The name that `build` gives to the k-th thing of its kind, on another cell."""
+    return gid, f"{what}{k}"
+
+
+def schedule(times):
+    stop = times.get("stop_ms")
+    stop = {} if stop is None else {"tstop": stop * U.ms}
+    if times["kind"] == "regular":
+        return A.regular_schedule(times["start_ms"] * U.ms, times["interval_ms"] * U.ms, **stop)
+    if times["kind"] == "explicit":
+        return A.explicit_schedule([t * U.ms for t in times["times_ms"]])
+    start = times["start_ms"] * U.ms
+    return A.poisson_schedule(times["rate_per_ms"] * U.kHz, tstart=start, seed=times["seed"], **stop)
+
+
 class Recipe(A.recipe):
     def __init__(self, request):
         A.recipe.__init__(self)
+        self.request = request
         self.cells = [build(c) for c in request["cells"]]
         self.properties = A.neuron_cable_properties()
         self.properties.catalogue = A.load_catalogue(request["catalogue"])
@@ -117,6 +151,27 @@ class Recipe(A.recipe):
     def probes(self, gid):
         return self.probe_list[gid]
 
+    def connections_on(self, gid):
+        return [
+            A.connection(label("detector", *c["from"]), f"synapse{c['to'][1]}", c["weight"], c["delay_ms"] * U.ms)
+            for c in self.request["connections"]
+            if c["to"][0] == gid
+        ]
+
+    def gap_junctions_on(self, gid):
+        return [
+            A.gap_junction_connection(label("junction", *g["peer"]), f"junction{g['local'][1]}", g["weight"])
+            for g in self.request["gap_junctions"]
+            if g["local"][0] == gid
+        ]
+
+    def event_generators(self, gid):
+        return [
+            A.event_generator(f"synapse{g['to'][1]}", g["weight"], schedule(g["times"]))
+            for g in self.request["generators"]
+            if g["to"][0] == gid
+        ]
+
 
 class Voltages:
     """Voltages of one cell by CV."""
@@ -136,15 +191,15 @@ def run(request):
     recipe = Recipe(request)
     context = A.context(threads=1)
     groups = [A.group_description(A.cell_kind.cable, gids, A.backend.multicore) for gids in request["groups"]]
-    sim = A.simulation(recipe, context, A.partition_by_group(recipe, context, groups))
+    sim = A.simulation(recipe, context, A.partition_by_group(recipe, context, groups), request["seed"])
     sim.record(A.spike_recording.local)
-    schedule = A.explicit_schedule([t * U.ms for t in request["samples_ms"]])
+    samples = A.explicit_schedule([t * U.ms for t in request["samples_ms"]])
     handles = {}
     for k, quantity in enumerate(request["record"]):
         tag = "v" if quantity["kind"] == "cv_voltage" else f"q{k}"
         key = (quantity["cell"], tag)
         if key not in handles:
-            handles[key] = sim.sample(key, schedule)
+            handles[key] = sim.sample(key, samples)
     sim.run(request["duration_ms"] * U.ms, request["dt_ms"] * U.ms)
 
     times, values, voltages = None, [], {}

@@ -5,12 +5,14 @@ use std::time::Instant;
 
 use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure};
-use crate::outcome::{Folder, Named, sensitivity_plot, trace_arrays, trace_plot};
+use crate::outcome::{
+    Folder, Named, raster_plot, sensitivity_plot, spike_arrays, spike_table, trace_arrays, trace_plot,
+};
 use crate::report::{Column, Table};
 
 /// Run an experiment and record its probes, with their sensitivities to all slots.
 ///
-/// Writes traces.npz, manifest.json, pictures (SVG and PNG), report.html and the catalogue into the output folder.
+/// Writes traces.npz, spikes.csv, manifest.json, pictures (SVG and PNG), report.html and the catalogue into the output folder.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -49,15 +51,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     }
     let mut arrays = trace_arrays(&traces);
     arrays.push(Named::new("slots", "slot's", "slot values", &[x.len()], x.clone()));
-    let times: Vec<f64> = spikes.iter().map(|s| s.time_ms).collect();
-    arrays.push(Named::new(
-        "spike_times_ms",
-        "ms",
-        "threshold crossings of all detectors",
-        &[times.len()],
-        times,
-    ));
+    arrays.extend(spike_arrays(&spikes));
     folder.arrays("traces.npz", &arrays)?;
+    folder.text("spikes.csv", &spike_table(&plan, &spikes))?;
     folder.report.summary(
         &[
             ("duration", format!("{t_end_ms} ms")),
@@ -69,6 +65,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         .map(|(a, b)| (*a, b.as_str())),
     );
     folder.figure("traces", &trace_plot(&plan, "Probes", &traces), "All probes.")?;
+    if let Some(plot) = raster_plot(&plan, &spikes) {
+        folder.figure(
+            "spikes",
+            &plot,
+            "Spikes of all cells, in the order of the manifest's list of cells.",
+        )?;
+    }
     if let Some(plot) = sensitivity_plot(&plan, &traces, &x) {
         let caption = "Sensitivity of each voltage probe, times the slot's value: the change for 100 % of the slot, to first order.";
         folder.figure("sensitivities", &plot, caption)?;

@@ -143,6 +143,11 @@ fn carry(plan: &Plan, cell: &PlannedCell, description: &mut CellDescription) {
     }
     let nothing = IonProperties::new(1, 0.0, 0.0, 0.0);
     let moving = moving_ions(plan, cell);
+    // a mechanism that computes several ions' reversal potentials must be named by each of them
+    let methods: BTreeMap<String, Option<ReversalMethod>> = moving
+        .iter()
+        .map(|ion| ((*ion).clone(), description.ions[*ion].reversal_method.clone()))
+        .collect();
     for slot in &plan.slots {
         description.ions.insert(Names::voltage_ion(&slot.name), nothing.clone());
         description
@@ -152,6 +157,7 @@ fn carry(plan: &Plan, cell: &PlannedCell, description: &mut CellDescription) {
             // charge and diffusivity are the ion's own: the derivative of its concentration spreads as the ion does
             let mut tangent = IonProperties::new(cell.ions[*ion].valence, 0.0, 0.0, 0.0);
             tangent.diffusivity_m2_per_s = cell.ions[*ion].diffusivity_m2_per_s;
+            tangent.reversal_method = methods.get(*ion).cloned().flatten();
             description.ions.insert(tangent_ion(ion, &slot.name), tangent);
         }
     }

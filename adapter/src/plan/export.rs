@@ -14,15 +14,16 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use compiler::emit::Names;
-use host_shim::{CvPolicy, ProbeKind, PropertyMap};
+use host_shim::{CvPolicy, EventTimes, ProbeKind, PropertyMap, Schedule};
 
 use super::describe::{Variant, describe};
 use super::{Plan, PlannedCell};
 use crate::control::Traces;
 
 pub use protocol::{
-    CableRow, CellRow, ClampRow, DetectorRow, Failure, IonRow, PROTOCOL, PaintRow, Place, ProbeRow, Property, Quantity,
-    Reply, Request, Run, SegmentRow, Terms, Variable,
+    CableRow, CellRow, ClampRow, ConnectionRow, DetectorRow, Failure, GapRow, GeneratorRow, IonRow, MethodRow,
+    PROTOCOL, PaintRow, Place, PointRow, ProbeRow, Property, Quantity, Reply, Request, Run, SegmentRow, Terms, Times,
+    Variable,
 };
 
 /// A plan that cannot be put into a request, or an answer that does not fit it.
@@ -112,6 +113,10 @@ impl Request {
             valences,
             cells,
             groups: plan.groups.clone(),
+            connections: plan.network.connections.iter().map(connection_row).collect(),
+            gap_junctions: plan.network.gap_junctions.iter().map(gap_row).collect(),
+            generators: plan.network.generators.iter().map(generator_row).collect(),
+            seed: plan.network.seed,
             record: Vec::new(),
             probes: Vec::new(),
             dt_ms: time.dt_ms,
@@ -120,7 +125,7 @@ impl Request {
         };
         for probe in &plan.probes {
             let cell = &plan.cells[probe.cell];
-            let mut terms = |kind| request.terms(probe.cell, cell, kind);
+            let mut terms = |kind| request.terms(probe.cell, cell, variant, kind);
             let value = terms(probe.value(|mechanism| variant.name(mechanism)));
             let sensitivities = match variant {
                 Variant::Plain => Vec::new(),
@@ -139,7 +144,7 @@ impl Request {
     }
 
     /// Adds what a probe of the shim means to the list of what is sampled.
-    fn terms(&mut self, index: usize, cell: &PlannedCell, kind: ProbeKind) -> Terms {
+    fn terms(&mut self, index: usize, cell: &PlannedCell, variant: Variant, kind: ProbeKind) -> Terms {
         let place = |at: host_shim::Location| (at.branch, at.pos);
         let of = match kind {
             ProbeKind::Voltage { at } if self.leads_group(index) => Variable::Voltage { at: place(at) },
@@ -169,7 +174,11 @@ impl Request {
             ProbeKind::IonInternal { ion, at } => Variable::IonInternal { ion, at: place(at) },
             ProbeKind::IonExternal { ion, at } => Variable::IonExternal { ion, at: place(at) },
             ProbeKind::IonDiffusive { ion, at } => Variable::IonDiffusive { ion, at: place(at) },
-            ProbeKind::PointState { target, state } => Variable::PointState { target, state },
+            ProbeKind::PointState { target, state } => Variable::PointState {
+                target,
+                mechanism: variant.name(&cell.synapses[target].mechanism),
+                state,
+            },
             ProbeKind::PointParameter { target, parameter } => Variable::PointParameter { target, parameter },
             ProbeKind::IonInternalInterpolated { ion, weights } => {
                 let at_cv = |cv| {
@@ -296,6 +305,11 @@ fn cell_row(name: &str, cell: host_shim::CellDescription) -> CellRow {
         internal_mm: ion.int_mm,
         external_mm: ion.ext_mm,
         reversal_mv: ion.rev_mv,
+        diffusivity_m2_per_s: ion.diffusivity_m2_per_s,
+        reversal_method: ion.reversal_method.map(|method| MethodRow {
+            mechanism: method.mechanism,
+            parameters: method.parameters,
+        }),
     };
     let segment = |s: &host_shim::Segment| SegmentRow {
         parent: s.parent,
@@ -318,6 +332,19 @@ fn cell_row(name: &str, cell: host_shim::CellDescription) -> CellRow {
         at: place(d.at),
         threshold_mv: d.threshold_mv,
     };
+    let site = |j: host_shim::JunctionPlacement| PointRow {
+        mechanism: j.mechanism,
+        at: place(j.at),
+        parameters: j.parameters,
+    };
+    let mut synapses = Vec::new();
+    for s in cell.synapses {
+        synapses.extend(s.at.iter().map(|&at| PointRow {
+            mechanism: s.mechanism.clone(),
+            at: place(at),
+            parameters: s.parameters.clone(),
+        }));
+    }
     CellRow {
         name: name.to_string(),
         segments: cell.morphology.segment_tree().segments().iter().map(segment).collect(),
@@ -332,9 +359,66 @@ fn cell_row(name: &str, cell: host_shim::CellDescription) -> CellRow {
             .map(|(name, properties)| (name, ion(properties)))
             .collect(),
         paint: cell.densities.into_iter().map(paint).collect(),
+        voltage_processes: cell.voltage_processes.into_iter().map(paint).collect(),
+        synapses,
+        junctions: cell.junctions.into_iter().map(site).collect(),
         globals: cell.globals,
         clamps: cell.clamps.into_iter().map(clamp).collect(),
         detectors: cell.detectors.into_iter().map(detector).collect(),
+    }
+}
+
+fn connection_row(c: &host_shim::Connection) -> ConnectionRow {
+    ConnectionRow {
+        from: (c.source_cell, c.detector),
+        to: (c.target.cell, c.target.target),
+        weight: f64::from(c.weight),
+        delay_ms: f64::from(c.delay_ms),
+    }
+}
+
+fn gap_row(g: &host_shim::GapJunction) -> GapRow {
+    GapRow {
+        local: (g.local_cell, g.local_site),
+        peer: (g.peer_cell, g.peer_site),
+        weight: g.weight,
+    }
+}
+
+fn generator_row(g: &host_shim::Generator) -> GeneratorRow {
+    // JSON has no infinity
+    let end = |stop_ms: f64| stop_ms.is_finite().then_some(stop_ms);
+    let times = match &g.times {
+        EventTimes::Schedule(Schedule::Regular {
+            start_ms,
+            step_ms,
+            stop_ms,
+        }) => Times::Regular {
+            start_ms: *start_ms,
+            interval_ms: *step_ms,
+            stop_ms: end(*stop_ms),
+        },
+        EventTimes::Schedule(Schedule::Explicit(times_ms)) => Times::Explicit {
+            times_ms: times_ms.clone(),
+        },
+        // the plan makes none of these
+        EventTimes::Schedule(Schedule::EveryStep) => Times::Explicit { times_ms: Vec::new() },
+        EventTimes::Poisson {
+            start_ms,
+            rate_per_ms,
+            seed,
+            stop_ms,
+        } => Times::Poisson {
+            start_ms: *start_ms,
+            rate_per_ms: *rate_per_ms,
+            seed: *seed,
+            stop_ms: end(*stop_ms),
+        },
+    };
+    GeneratorRow {
+        to: (g.target.cell, g.target.target),
+        weight: f64::from(g.weight),
+        times,
     }
 }
 

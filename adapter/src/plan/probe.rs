@@ -2,12 +2,14 @@
 
 use compiler::Compiled;
 use compiler::emit::Names;
+use compiler::ir::mechanism::{Mechanism, Storage};
 use host_shim::{Location, ProbeKind};
 
 use super::PlanError;
 use super::cell::{PlannedCell, catalogue_ions};
 use super::point::find;
 use super::roster::Roster;
+use super::sources::{Kind, kind, tangent_ion, tangent_ions};
 use crate::experiment::{self, Experiment};
 
 /// What a probe measures.
@@ -32,6 +34,13 @@ pub enum Measured {
         /// The variable.
         state: String,
     },
+    /// A quantity of an ion that slots can move: its tangent ions hold the sensitivities.
+    Ion {
+        /// The ion.
+        ion: String,
+        /// Which of its quantities.
+        quantity: IonQuantity,
+    },
     /// Something without sensitivities.
     Plain(ProbeKind),
     /// A parameter.
@@ -41,6 +50,60 @@ pub enum Measured {
         /// The parameter.
         parameter: String,
     },
+}
+
+/// What an ion holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IonQuantity {
+    /// `iX`, A/m².
+    Current,
+    /// `eX`, mV.
+    Reversal,
+    /// `Xi`, mM.
+    Internal,
+    /// `Xo`, mM.
+    External,
+    /// `Xd`, mM.
+    Diffusive,
+}
+
+impl IonQuantity {
+    const ALL: [IonQuantity; 5] = [
+        IonQuantity::Current,
+        IonQuantity::Reversal,
+        IonQuantity::Internal,
+        IonQuantity::External,
+        IonQuantity::Diffusive,
+    ];
+
+    /// As NMODL names it.
+    fn name(self, ion: &str) -> String {
+        match self {
+            IonQuantity::Current => format!("i{ion}"),
+            IonQuantity::Reversal => format!("e{ion}"),
+            IonQuantity::Internal => format!("{ion}i"),
+            IonQuantity::External => format!("{ion}o"),
+            IonQuantity::Diffusive => format!("{ion}d"),
+        }
+    }
+
+    fn unit(self) -> &'static str {
+        match self {
+            IonQuantity::Current => "A/m2",
+            IonQuantity::Reversal => "mV",
+            IonQuantity::Internal | IonQuantity::External | IonQuantity::Diffusive => "mM",
+        }
+    }
+
+    fn probe(self, ion: String, at: Location) -> ProbeKind {
+        match self {
+            IonQuantity::Current => ProbeKind::IonCurrent { ion, at },
+            IonQuantity::Reversal => ProbeKind::IonReversal { ion, at },
+            IonQuantity::Internal => ProbeKind::IonInternal { ion, at },
+            IonQuantity::External => ProbeKind::IonExternal { ion, at },
+            IonQuantity::Diffusive => ProbeKind::IonDiffusive { ion, at },
+        }
+    }
 }
 
 /// A probe made concrete.
@@ -66,7 +129,10 @@ impl PlannedProbe {
     /// True if the probe's sensitivities are known (possibly zero).
     pub fn has_sensitivities(&self) -> bool {
         match self.measured {
-            Measured::Voltage { .. } | Measured::ActiveState { .. } | Measured::InertState { .. } => true,
+            Measured::Voltage { .. }
+            | Measured::ActiveState { .. }
+            | Measured::InertState { .. }
+            | Measured::Ion { .. } => true,
             Measured::Plain(_) | Measured::Parameter { .. } => false,
         }
     }
@@ -77,18 +143,32 @@ impl PlannedProbe {
         match &self.measured {
             Measured::Voltage { .. } => ProbeKind::Voltage { at },
             Measured::ActiveState { mechanism, state } | Measured::InertState { mechanism, state } => {
-                ProbeKind::State {
-                    mechanism: name(mechanism),
-                    state: state.clone(),
-                    at,
-                }
+                self.state(name(mechanism), state.clone())
             }
-            Measured::Parameter { mechanism, parameter } => ProbeKind::Parameter {
-                mechanism: name(mechanism),
-                parameter: parameter.clone(),
-                at,
+            Measured::Parameter { mechanism, parameter } => match self.target {
+                Some(target) => ProbeKind::PointParameter {
+                    target,
+                    parameter: parameter.clone(),
+                },
+                None => ProbeKind::Parameter {
+                    mechanism: name(mechanism),
+                    parameter: parameter.clone(),
+                    at,
+                },
             },
+            Measured::Ion { ion, quantity } => quantity.probe(ion.clone(), at),
             Measured::Plain(kind) => kind.clone(),
+        }
+    }
+
+    fn state(&self, mechanism: String, state: String) -> ProbeKind {
+        match self.target {
+            Some(target) => ProbeKind::PointState { target, state },
+            None => ProbeKind::State {
+                mechanism,
+                state,
+                at: self.at,
+            },
         }
     }
 
@@ -99,11 +179,10 @@ impl PlannedProbe {
                 ion: Names::voltage_ion(slot),
                 weights: weights.clone(),
             }),
-            Measured::ActiveState { mechanism, state } => Some(ProbeKind::State {
-                mechanism: Names::augmented(mechanism),
-                state: Names::sensitivity(state, slot),
-                at: self.at,
-            }),
+            Measured::ActiveState { mechanism, state } => {
+                Some(self.state(Names::augmented(mechanism), Names::sensitivity(state, slot)))
+            }
+            Measured::Ion { ion, quantity } => Some(quantity.probe(tangent_ion(ion, slot), self.at)),
             Measured::InertState { .. } | Measured::Plain(_) | Measured::Parameter { .. } => None,
         }
     }
@@ -140,7 +219,14 @@ pub(super) fn plan(
                 place: format!("{place}.at"),
                 source,
             })?;
-        let (measured, unit) = measured(probe, &place, at, cell, compiled)?;
+        let (measured, unit) = Where {
+            place: format!("{place}.variable"),
+            at,
+            target,
+            cell,
+            compiled,
+        }
+        .measured(&probe.variable)?;
         probes.push(PlannedProbe {
             name: probe.name.clone(),
             cell: index,
@@ -177,138 +263,152 @@ fn whereabouts(
     }
 }
 
-fn measured(
-    probe: &experiment::Probe,
-    place: &str,
+/// Where a variable is looked for.
+struct Where<'a> {
+    place: String,
     at: Location,
-    cell: &PlannedCell,
-    compiled: &Compiled,
-) -> Result<(Measured, String), PlanError> {
-    let variable = probe.variable.as_str();
-    if variable == "v" {
-        let weights = match &cell.tree {
-            Some(tree) => tree
-                .voltage_weights(&cell.discretisation, &cell.morphology, &cell.properties, &at)
-                .into_iter()
-                .map(|(instance, weight)| (tree.cv[instance], weight))
-                .collect(),
-            None => Vec::new(),
-        };
-        return Ok((Measured::Voltage { weights }, "mV".into()));
-    }
-    if variable == "i_membrane" {
-        return Ok((Measured::Plain(ProbeKind::MembraneCurrent { at }), "A/m2".into()));
-    }
-    if let Some((name, field)) = variable.split_once('.') {
-        return of_mechanism(name, field, place, &at, cell, compiled);
-    }
-    let ions = catalogue_ions(compiled);
-    for ion in &ions {
-        let ion_name = ion.clone();
-        let found = if *variable == format!("i{ion}") {
-            Some((ProbeKind::IonCurrent { ion: ion_name, at }, "A/m2"))
-        } else if *variable == format!("e{ion}") {
-            Some((ProbeKind::IonReversal { ion: ion_name, at }, "mV"))
-        } else if *variable == format!("{ion}i") {
-            Some((ProbeKind::IonInternal { ion: ion_name, at }, "mM"))
-        } else if *variable == format!("{ion}o") {
-            Some((ProbeKind::IonExternal { ion: ion_name, at }, "mM"))
-        } else {
-            None
-        };
-        if let Some((kind, unit)) = found {
-            return Ok((Measured::Plain(kind), unit.into()));
-        }
-    }
-    let mut known = vec!["v".to_string(), "i_membrane".to_string()];
-    known.extend(
-        ions.iter()
-            .flat_map(|x| [format!("i{x}"), format!("e{x}"), format!("{x}i"), format!("{x}o")]),
-    );
-    known.extend(
-        compiled
-            .mechanisms
-            .iter()
-            .flat_map(|m| m.states.iter().map(|s| format!("{}.{}", m.name, s.name))),
-    );
-    Err(PlanError::Unknown {
-        place: format!("{place}.variable"),
-        what: "variable",
-        name: variable.into(),
-        known,
-    })
+    target: Option<usize>,
+    cell: &'a PlannedCell,
+    compiled: &'a Compiled,
 }
 
-fn of_mechanism(
-    name: &str,
-    field: &str,
-    place: &str,
-    at: &Location,
-    cell: &PlannedCell,
-    compiled: &Compiled,
-) -> Result<(Measured, String), PlanError> {
-    let place = format!("{place}.variable");
-    let Some(index) = compiled.mechanisms.iter().position(|m| m.name == name) else {
-        return Err(PlanError::Unknown {
-            place,
-            what: "mechanism",
+impl Where<'_> {
+    fn measured(&self, variable: &str) -> Result<(Measured, String), PlanError> {
+        let at = self.at;
+        if variable == "v" {
+            let cell = self.cell;
+            let weights = match &cell.tree {
+                Some(tree) => tree
+                    .voltage_weights(&cell.discretisation, &cell.morphology, &cell.properties, &at)
+                    .into_iter()
+                    .map(|(instance, weight)| (tree.cv[instance], weight))
+                    .collect(),
+                None => Vec::new(),
+            };
+            return Ok((Measured::Voltage { weights }, "mV".into()));
+        }
+        if variable == "i_membrane" {
+            return Ok((Measured::Plain(ProbeKind::MembraneCurrent { at }), "A/m2".into()));
+        }
+        if let Some((name, field)) = variable.split_once('.') {
+            return self.of_mechanism(name, field);
+        }
+        let ions = catalogue_ions(self.compiled);
+        let moved = tangent_ions(self.compiled);
+        for ion in ions.iter().chain(self.cell.methods.keys()) {
+            for quantity in IonQuantity::ALL {
+                if variable == quantity.name(ion) {
+                    let ion = ion.clone();
+                    let measured = if moved.contains(&ion) {
+                        Measured::Ion { ion, quantity }
+                    } else {
+                        Measured::Plain(quantity.probe(ion, at))
+                    };
+                    return Ok((measured, quantity.unit().into()));
+                }
+            }
+        }
+        let mut known = vec!["v".to_string(), "i_membrane".to_string()];
+        for ion in &ions {
+            known.extend(IonQuantity::ALL.map(|quantity| quantity.name(ion)));
+        }
+        let states =
+            |m: &Mechanism| -> Vec<String> { m.states.iter().map(|s| format!("{}.{}", m.name, s.name)).collect() };
+        known.extend(self.compiled.mechanisms.iter().flat_map(states));
+        Err(self.unknown("variable", variable, known))
+    }
+
+    fn unknown(&self, what: &'static str, name: &str, known: Vec<String>) -> PlanError {
+        PlanError::Unknown {
+            place: self.place.clone(),
+            what,
             name: name.into(),
-            known: compiled.mechanisms.iter().map(|m| m.name.clone()).collect(),
-        });
-    };
-    let m = &compiled.mechanisms[index];
-    let cv = cell.discretisation.cv_nonempty(at);
-    let covered = cell.pieces.iter().filter(|p| p.mechanism == name).any(|p| {
-        cell.discretisation
-            .overlap(&cell.morphology, &p.cables)
-            .iter()
-            .any(|&(covered, _)| covered == cv)
-    });
-    if !covered {
-        return Err(PlanError::UncoveredProbe {
-            place,
-            variable: field.into(),
-            mechanism: name.into(),
-        });
+            known,
+        }
     }
-    if let Some(state) = m.states.iter().position(|s| s.name == field) {
-        let unit = m.states[state].unit.clone();
-        let (mechanism, state_name) = (name.to_string(), field.to_string());
-        let observed = m.states[state].storage == compiler::ir::mechanism::Storage::Observed;
-        let measured = match compiled.tangents.get(index) {
-            Some(tangent) if tangent.active.contains(&state) => Measured::ActiveState {
-                mechanism,
-                state: state_name,
-            },
-            // assigned for recording only: its sensitivity is not carried
-            Some(_) | None if observed => Measured::Plain(ProbeKind::State {
-                mechanism,
-                state: state_name,
-                at: *at,
+
+    /// Refuses a mechanism that is not here.
+    fn check_present(&self, m: &Mechanism, field: &str) -> Result<(), PlanError> {
+        if let Some(target) = self.target {
+            let here = &self.cell.synapses[target].mechanism;
+            return match *here == m.name {
+                true => Ok(()),
+                false => Err(self.unknown("mechanism", &m.name, vec![here.clone()])),
+            };
+        }
+        if !matches!(kind(m), Kind::Density | Kind::Voltage) {
+            return Err(PlanError::Kind {
+                place: self.place.clone(),
+                mechanism: m.name.clone(),
+                found: kind(m).what(),
+                belongs: "probe the variables of synapses by `synapse`, and of no other such mechanisms",
+            });
+        }
+        let cv = self.cell.discretisation.cv_nonempty(&self.at);
+        let covers = |cables| {
+            let overlap = self.cell.discretisation.overlap(&self.cell.morphology, cables);
+            overlap.iter().any(|&(covered, _)| covered == cv)
+        };
+        match self
+            .cell
+            .pieces
+            .iter()
+            .any(|p| p.mechanism == m.name && covers(&p.cables))
+        {
+            true => Ok(()),
+            false => Err(PlanError::UncoveredProbe {
+                place: self.place.clone(),
+                variable: field.into(),
+                mechanism: m.name.clone(),
             }),
-            Some(_) | None => Measured::InertState {
-                mechanism,
-                state: state_name,
-            },
-        };
-        return Ok((measured, unit));
+        }
     }
-    if let Some(parameter) = m.parameters.iter().find(|p| p.name == field) {
-        let measured = Measured::Parameter {
-            mechanism: name.into(),
-            parameter: field.into(),
+
+    fn of_mechanism(&self, name: &str, field: &str) -> Result<(Measured, String), PlanError> {
+        let compiled = self.compiled;
+        let Some(index) = compiled.mechanisms.iter().position(|m| m.name == name) else {
+            let known = compiled.mechanisms.iter().map(|m| m.name.clone()).collect();
+            return Err(self.unknown("mechanism", name, known));
         };
-        return Ok((measured, parameter.unit.clone()));
+        let m = &compiled.mechanisms[index];
+        self.check_present(m, field)?;
+        if let Some(state) = m.states.iter().position(|s| s.name == field) {
+            let unit = m.states[state].unit.clone();
+            let (mechanism, state_name) = (name.to_string(), field.to_string());
+            let observed = m.states[state].storage == Storage::Observed;
+            let measured = match compiled.tangents.get(index) {
+                Some(tangent) if tangent.active.contains(&state) => Measured::ActiveState {
+                    mechanism,
+                    state: state_name,
+                },
+                // assigned for recording only: its sensitivity is not carried
+                Some(_) | None if observed => Measured::Plain(match self.target {
+                    Some(target) => ProbeKind::PointState {
+                        target,
+                        state: state_name,
+                    },
+                    None => ProbeKind::State {
+                        mechanism,
+                        state: state_name,
+                        at: self.at,
+                    },
+                }),
+                Some(_) | None => Measured::InertState {
+                    mechanism,
+                    state: state_name,
+                },
+            };
+            return Ok((measured, unit));
+        }
+        if let Some(parameter) = m.parameters.iter().find(|p| p.name == field) {
+            let measured = Measured::Parameter {
+                mechanism: name.into(),
+                parameter: field.into(),
+            };
+            return Ok((measured, parameter.unit.clone()));
+        }
+        let states = m.states.iter().map(|s| s.name.clone());
+        let known = states.chain(m.parameters.iter().map(|p| p.name.clone())).collect();
+        Err(self.unknown("variable", field, known))
     }
-    Err(PlanError::Unknown {
-        place,
-        what: "variable",
-        name: field.into(),
-        known: m
-            .states
-            .iter()
-            .map(|s| s.name.clone())
-            .chain(m.parameters.iter().map(|p| p.name.clone()))
-            .collect(),
-    })
 }

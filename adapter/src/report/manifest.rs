@@ -51,6 +51,9 @@ pub struct Manifest {
     /// Probes, in the order of the arrays' columns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<String>,
+    /// Names of the cells, in the order by which spikes number them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<String>,
     /// Arrays of the `.npz` files beside this manifest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arrays: Vec<ArrayInfo>,

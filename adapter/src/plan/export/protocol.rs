@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// What a host must find in [`Request::protocol`] before it reads on.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// A stretch of a branch: [branch, proximal end, distal end], positions from 0 to 1.
 pub type CableRow = (usize, f64, f64);
@@ -28,6 +28,14 @@ pub struct Request {
     pub cells: Vec<CellRow>,
     /// Cells by group; each cell is in one.
     pub groups: Vec<Vec<usize>>,
+    /// Connections.
+    pub connections: Vec<ConnectionRow>,
+    /// Gap junctions, each felt by the local side only.
+    pub gap_junctions: Vec<GapRow>,
+    /// Sources of events that are no cells.
+    pub generators: Vec<GeneratorRow>,
+    /// Seed of the noise that mechanisms draw.
+    pub seed: u64,
     /// What to sample.
     pub record: Vec<Quantity>,
     /// What the samples mean.
@@ -61,6 +69,12 @@ pub struct CellRow {
     pub ions: BTreeMap<String, IonRow>,
     /// Density mechanisms; those of one name do not overlap.
     pub paint: Vec<PaintRow>,
+    /// Voltage processes.
+    pub voltage_processes: Vec<PaintRow>,
+    /// Point processes; their positions here number the targets of events.
+    pub synapses: Vec<PointRow>,
+    /// Sites of gap junctions.
+    pub junctions: Vec<PointRow>,
     /// Parameters of a mechanism that hold for the whole cell.
     pub globals: BTreeMap<String, BTreeMap<String, f64>>,
     /// Current clamps.
@@ -92,7 +106,7 @@ pub struct Property {
 }
 
 /// An ion on one cell.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IonRow {
     /// Internal concentration, mM.
     pub internal_mm: f64,
@@ -100,6 +114,96 @@ pub struct IonRow {
     pub external_mm: f64,
     /// Reversal potential, mV.
     pub reversal_mv: f64,
+    /// Diffusivity, m²/s, as Arbor means it.
+    pub diffusivity_m2_per_s: f64,
+    /// What computes the reversal potential, if anything.
+    pub reversal_method: Option<MethodRow>,
+}
+
+/// A reversal potential mechanism.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MethodRow {
+    /// Name in the catalogue, with ions bound anew and globals behind a slash.
+    pub mechanism: String,
+    /// RANGE parameters; the others take their defaults.
+    pub parameters: BTreeMap<String, f64>,
+}
+
+/// A mechanism at a place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PointRow {
+    /// Name in the catalogue.
+    pub mechanism: String,
+    /// Where.
+    pub at: Place,
+    /// RANGE parameters, seeds of sensitivities among them; the others take their defaults.
+    pub parameters: BTreeMap<String, f64>,
+}
+
+/// A connection.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionRow {
+    /// Cell and its detector.
+    pub from: (usize, usize),
+    /// Cell and its synapse.
+    pub to: (usize, usize),
+    /// Weight, in the unit of the point process; a 32-bit float.
+    pub weight: f64,
+    /// Delay, ms; a 32-bit float.
+    pub delay_ms: f64,
+}
+
+/// One direction of a gap junction.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct GapRow {
+    /// Cell and site that feel the other.
+    pub local: (usize, usize),
+    /// Cell and site that are felt.
+    pub peer: (usize, usize),
+    /// Factor on the current.
+    pub weight: f64,
+}
+
+/// Events from outside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorRow {
+    /// Cell and its synapse.
+    pub to: (usize, usize),
+    /// Weight of each event; a 32-bit float.
+    pub weight: f64,
+    /// When.
+    pub times: Times,
+}
+
+/// Times of events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Times {
+    /// Whole multiples of the interval, from the start on, before the stop.
+    Regular {
+        /// ms.
+        start_ms: f64,
+        /// ms.
+        interval_ms: f64,
+        /// ms; none for no end.
+        stop_ms: Option<f64>,
+    },
+    /// These.
+    Explicit {
+        /// Ascending.
+        times_ms: Vec<f64>,
+    },
+    /// As Arbor's Poisson schedule.
+    Poisson {
+        /// ms.
+        start_ms: f64,
+        /// 1/ms.
+        rate_per_ms: f64,
+        /// Seed.
+        seed: u64,
+        /// ms; none for no end.
+        stop_ms: Option<f64>,
+    },
 }
 
 /// A density mechanism on a part of a cell.
@@ -177,6 +281,29 @@ pub enum Variable {
         /// Where.
         at: Place,
     },
+    /// A state of a point process.
+    PointState {
+        /// Its number among the cell's synapses.
+        target: usize,
+        /// Name in the catalogue.
+        mechanism: String,
+        /// STATE or ASSIGNED variable.
+        state: String,
+    },
+    /// A RANGE parameter of a point process.
+    PointParameter {
+        /// Its number among the cell's synapses.
+        target: usize,
+        /// The parameter.
+        parameter: String,
+    },
+    /// Diffusive concentration of an ion, mM.
+    IonDiffusive {
+        /// The ion.
+        ion: String,
+        /// Where.
+        at: Place,
+    },
     /// Total current density through the membrane, A/m².
     MembraneCurrent {
         /// Where.
@@ -209,27 +336,6 @@ pub enum Variable {
         ion: String,
         /// Where.
         at: Place,
-    },
-    /// Diffusive concentration of an ion, mM.
-    IonDiffusive {
-        /// The ion.
-        ion: String,
-        /// Where.
-        at: Place,
-    },
-    /// A state of the point process that a target of events is.
-    PointState {
-        /// Its number on the cell.
-        target: usize,
-        /// STATE or ASSIGNED variable.
-        state: String,
-    },
-    /// A RANGE parameter of the point process that a target of events is.
-    PointParameter {
-        /// Its number on the cell.
-        target: usize,
-        /// The parameter.
-        parameter: String,
     },
 }
 
