@@ -201,10 +201,20 @@ mod tests {
         let mut experiment: serde_json::Value = serde_json::from_str(text).expect("JSON");
         let cell =
             serde_json::json!({ "morphology": { "cylinder": { "length_um": 1, "diameter_um": 1 } }, "paint": [] });
-        for population in experiment["populations"].as_array_mut().into_iter().flatten() {
+        for population in experiment
+            .get_mut("populations")
+            .and_then(|p| p.as_array_mut())
+            .into_iter()
+            .flatten()
+        {
             population["cell"] = cell.clone();
         }
-        for named in experiment["cells"].as_array_mut().into_iter().flatten() {
+        for named in experiment
+            .get_mut("cells")
+            .and_then(|c| c.as_array_mut())
+            .into_iter()
+            .flatten()
+        {
             let name = named["name"].take();
             *named = cell.clone();
             named["name"] = name;
