@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use compiler::emit::{Names, carrier};
 use host_shim::{CellDescription, DensityPaint, IonProperties, JunctionPlacement, ReversalMethod, SynapsePlacement};
 
-use super::sources::{tangent_ion, tangent_ions};
 use super::{Plan, PlannedCell, PlannedMethod, Seeding};
 
 /// Which of a catalogue's mechanisms run.
@@ -104,14 +103,14 @@ impl Writer<'_> {
 /// The full name of a reversal potential mechanism: base, ions bound anew, globals. With sensitivities, the tangents of
 /// an ion are bound as it is.
 pub(crate) fn method_name(plan: &Plan, method: &PlannedMethod, variant: Variant) -> String {
-    let tangent = tangent_ions(&plan.compiled);
+    let tangent = &plan.compiled.tangent_ions;
     let mut assignments = Vec::new();
     let bound = |from: &str, to: &str| (from != to).then(|| format!("{from}={to}"));
     for (from, to) in &method.ions {
         assignments.extend(bound(from, to));
         if variant == Variant::Augmented && tangent.contains(from) {
             for slot in &plan.slots {
-                let (from, to) = (tangent_ion(from, &slot.name), tangent_ion(to, &slot.name));
+                let (from, to) = (Names::tangent_ion(from, &slot.name), Names::tangent_ion(to, &slot.name));
                 assignments.extend(bound(&from, &to));
             }
         }
@@ -158,7 +157,7 @@ fn carry(plan: &Plan, cell: &PlannedCell, description: &mut CellDescription) {
             let mut tangent = IonProperties::new(cell.ions[*ion].valence, 0.0, 0.0, 0.0);
             tangent.diffusivity_m2_per_s = cell.ions[*ion].diffusivity_m2_per_s;
             tangent.reversal_method = methods.get(*ion).cloned().flatten();
-            description.ions.insert(tangent_ion(ion, &slot.name), tangent);
+            description.ions.insert(Names::tangent_ion(ion, &slot.name), tangent);
         }
     }
     let forgetting = plan.experiment.forgetting_per_ms;
@@ -177,7 +176,7 @@ fn carry(plan: &Plan, cell: &PlannedCell, description: &mut CellDescription) {
 
 /// Ions of the cell whose quantities slots can move: those the sources name, and those bound to them.
 fn moving_ions<'a>(plan: &Plan, cell: &'a PlannedCell) -> Vec<&'a String> {
-    let tangent = tangent_ions(&plan.compiled);
+    let tangent = &plan.compiled.tangent_ions;
     let bound = |ion: &String| {
         let of_method = |m: &PlannedMethod| m.ions.iter().any(|(from, to)| to == ion && tangent.contains(from));
         cell.methods.values().any(of_method)

@@ -9,7 +9,7 @@ use super::PlanError;
 use super::cell::{PlannedCell, catalogue_ions};
 use super::point::find;
 use super::roster::Roster;
-use super::sources::{Kind, kind, tangent_ion, tangent_ions};
+use super::sources::{Kind, kind};
 use crate::experiment::{self, Experiment};
 
 /// What a probe measures.
@@ -182,7 +182,7 @@ impl PlannedProbe {
             Measured::ActiveState { mechanism, state } => {
                 Some(self.state(Names::augmented(mechanism), Names::sensitivity(state, slot)))
             }
-            Measured::Ion { ion, quantity } => Some(quantity.probe(tangent_ion(ion, slot), self.at)),
+            Measured::Ion { ion, quantity } => Some(quantity.probe(Names::tangent_ion(ion, slot), self.at)),
             Measured::InertState { .. } | Measured::Plain(_) | Measured::Parameter { .. } => None,
         }
     }
@@ -294,7 +294,7 @@ impl Where<'_> {
             return self.of_mechanism(name, field);
         }
         let ions = catalogue_ions(self.compiled);
-        let moved = tangent_ions(self.compiled);
+        let moved = &self.compiled.tangent_ions;
         for ion in ions.iter().chain(self.cell.methods.keys()) {
             for quantity in IonQuantity::ALL {
                 if variable == quantity.name(ion) {

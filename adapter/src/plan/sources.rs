@@ -1,7 +1,7 @@
 //! What the compiler says of a catalogue as a whole, in the plan's terms.
 
 use compiler::Compiled;
-use compiler::ir::mechanism::Mechanism;
+use compiler::ir::mechanism::{self, Mechanism};
 
 use crate::experiment::ReversalMethod;
 
@@ -44,24 +44,20 @@ impl Kind {
 }
 
 /// What `mechanism` is.
-pub(super) fn kind(_mechanism: &Mechanism) -> Kind {
-    Kind::Density
+pub(super) fn kind(mechanism: &Mechanism) -> Kind {
+    match mechanism.kind {
+        mechanism::Kind::Density => Kind::Density,
+        mechanism::Kind::Point => Kind::Point,
+        mechanism::Kind::ReversalPotential => Kind::Reversal,
+        mechanism::Kind::Junction => Kind::Junction,
+        mechanism::Kind::Voltage => Kind::Voltage,
+    }
 }
 
 /// True if some mechanism draws random numbers. They are keyed by the mechanism's position in the list of its group, so
 /// that a catalogue's plain and augmented mechanisms draw different ones: such experiments always run the latter.
-pub(crate) fn draws_noise(_compiled: &Compiled) -> bool {
-    false
-}
-
-/// Ions that carry sensitivities, by their names in the sources (`ca`, or `x` in a mechanism that is bound anew).
-pub(super) fn tangent_ions(_compiled: &Compiled) -> Vec<String> {
-    Vec::new()
-}
-
-/// The ion that carries ∂X/∂slot for ion X.
-pub(super) fn tangent_ion(ion: &str, slot: &str) -> String {
-    format!("gd_ion_{ion}__{slot}")
+pub(crate) fn draws_noise(compiled: &Compiled) -> bool {
+    compiled.mechanisms.iter().any(|m| !m.noise.is_empty())
 }
 
 /// A reversal method's name taken apart: `nernst/x=ca,R=8.3`.
