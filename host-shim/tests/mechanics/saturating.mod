@@ -25,5 +25,5 @@ DERIVATIVE decay {
 }
 NET_RECEIVE(weight) {
     a = a + weight*(1 - a)
-    b = b + weight*weight*(1 - b)
+    b = b + weight*a*(1 - b)
 }
