@@ -114,7 +114,18 @@ impl Unit<'_> {
                 Leaf::Global(i) => {
                     let _ = writeln!(text, "    const double {} = pp->globals[{i}];", self.leaf_name(leaf));
                 }
-                _ => {}
+                Leaf::Voltage
+                | Leaf::PeerVoltage
+                | Leaf::Celsius
+                | Leaf::Diam
+                | Leaf::Area
+                | Leaf::Parameter(_)
+                | Leaf::State(_)
+                | Leaf::IonRead(_)
+                | Leaf::Noise(_)
+                | Leaf::EventWeight
+                | Leaf::SinceSpike
+                | Leaf::Placeholder(_) => {}
             }
         }
         text
@@ -222,7 +233,11 @@ impl Unit<'_> {
         );
         let array = |quantity| match quantity {
             IonQuantity::External => "external_concentration",
-            _ => "internal_concentration",
+            IonQuantity::Internal
+            | IonQuantity::Diffusive
+            | IonQuantity::ReversalPotential
+            | IonQuantity::Current
+            | IonQuantity::Charge => "internal_concentration",
         };
         for c in &self.mechanism.concentrations {
             let (ion, array) = (c.ion, array(c.quantity));

@@ -57,7 +57,11 @@ impl Unit<'_> {
                     let at = format!("{ion}.diffusive_concentration[{ion}.index[i]]");
                     let _ = writeln!(out, "            {at} += {} * (({value}) - {at});", self.single_share());
                 }
-                _ => {}
+                Output::Current
+                | Output::Conductance
+                | Output::IonCurrent(_)
+                | Output::Reversal(_)
+                | Output::Voltage => {}
             }
         }
         out.push_str("    }\n}\n\n");
@@ -101,7 +105,18 @@ impl Unit<'_> {
         match leaf {
             Leaf::State(s) => format!("old_{}", self.state_name(s as usize)),
             Leaf::IonRead(_) => format!("old_{}", self.leaf_name(leaf)),
-            _ => {
+            Leaf::Voltage
+            | Leaf::PeerVoltage
+            | Leaf::Dt
+            | Leaf::Celsius
+            | Leaf::Diam
+            | Leaf::Area
+            | Leaf::Parameter(_)
+            | Leaf::Global(_)
+            | Leaf::Noise(_)
+            | Leaf::EventWeight
+            | Leaf::SinceSpike
+            | Leaf::Placeholder(_) => {
                 let ion = self.carrier_ion(0, "k");
                 format!("{ion}.internal_concentration[{ion}.index[i]]")
             }
@@ -130,7 +145,18 @@ impl Unit<'_> {
                     let array = ion_array(of.quantity);
                     format!("{} = {scale}{ion}.{array}[{ion}.index[i]]", self.leaf_name(leaf))
                 }
-                _ => continue,
+                Leaf::Voltage
+                | Leaf::PeerVoltage
+                | Leaf::Dt
+                | Leaf::Celsius
+                | Leaf::Diam
+                | Leaf::Area
+                | Leaf::Parameter(_)
+                | Leaf::Global(_)
+                | Leaf::Noise(_)
+                | Leaf::EventWeight
+                | Leaf::SinceSpike
+                | Leaf::Placeholder(_) => continue,
             };
             let _ = writeln!(text, "                const double old_{old};");
         }
@@ -179,7 +205,9 @@ impl Unit<'_> {
                 let target = format!("{ion}.diffusive_concentration[{ion}.index[i]]");
                 Some((target, Some(self.single_share())))
             }
-            _ => None,
+            Output::Current | Output::Conductance | Output::IonCurrent(_) | Output::Reversal(_) | Output::Voltage => {
+                None
+            }
         }
     }
 }

@@ -86,7 +86,17 @@ impl Unit<'_> {
             Leaf::Voltage => "u[j]".into(),
             Leaf::PeerVoltage => "u_peer[j]".into(),
             Leaf::State(s) => format!("old_{}", self.state_name(s as usize)),
-            leaf => format!("d_{}[j]", self.leaf_name(leaf)),
+            Leaf::Dt
+            | Leaf::Celsius
+            | Leaf::Diam
+            | Leaf::Area
+            | Leaf::Parameter(_)
+            | Leaf::Global(_)
+            | Leaf::IonRead(_)
+            | Leaf::Noise(_)
+            | Leaf::EventWeight
+            | Leaf::SinceSpike
+            | Leaf::Placeholder(_) => format!("d_{}[j]", self.leaf_name(leaf)),
         }
     }
 
@@ -95,9 +105,9 @@ impl Unit<'_> {
         let (mut pointers, mut loads) = (String::new(), String::new());
         let mut leaves: Vec<Leaf> = sums.iter().flat_map(|(_, p)| p).map(|&(l, _)| l).collect();
         let read: Vec<Leaf> = leaves.clone();
-        leaves.extend(sums.iter().filter_map(|(o, _)| match o {
-            Output::State(s) => Some(Leaf::State(u32::try_from(*s).unwrap_or(u32::MAX))),
-            _ => None,
+        leaves.extend(sums.iter().filter_map(|(o, _)| {
+            let Output::State(s) = o else { return None };
+            Some(Leaf::State(u32::try_from(*s).unwrap_or(u32::MAX)))
         }));
         leaves.sort_unstable();
         leaves.dedup();
@@ -135,7 +145,16 @@ impl Unit<'_> {
                         "            double d_{name}__buffer[GD_BLOCK];\n            const double* d_{name} = {gather}({ion}.{array}, {ion}.index + begin, n, d_{name}__buffer);"
                     );
                 }
-                _ => {}
+                Leaf::Dt
+                | Leaf::Celsius
+                | Leaf::Diam
+                | Leaf::Area
+                | Leaf::Parameter(_)
+                | Leaf::Global(_)
+                | Leaf::Noise(_)
+                | Leaf::EventWeight
+                | Leaf::SinceSpike
+                | Leaf::Placeholder(_) => {}
             }
         }
         (pointers, loads)

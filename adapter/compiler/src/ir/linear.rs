@@ -14,20 +14,7 @@ impl Factors {
         let mut rows: Vec<usize> = (0..n).collect();
         let mut columns: Vec<usize> = (0..n).collect();
         for k in 0..n {
-            let filled = |a: &[Vec<ExprId>], i: usize, j: usize| !g.is_zero(a[rows[i]][columns[j]]);
-            let mut best: Option<(usize, bool, usize, usize)> = None;
-            for i in k..n {
-                let in_row = (k..n).filter(|&j| filled(&a, i, j)).count();
-                for j in (k..n).filter(|&j| filled(&a, i, j)) {
-                    let in_column = (k..n).filter(|&r| filled(&a, r, j)).count();
-                    let cost = (in_row - 1) * (in_column - 1);
-                    let candidate = (cost, rows[i] != columns[j], i, j);
-                    if best.is_none_or(|b| candidate < b) {
-                        best = Some(candidate);
-                    }
-                }
-            }
-            let (_, _, i, j) = best?;
+            let (i, j) = least_fill(g, &a, (&rows, &columns), k)?;
             rows.swap(k, i);
             columns.swap(k, j);
             let pivot_row = a[rows[k]].clone();
@@ -73,6 +60,21 @@ impl Factors {
         }
         out
     }
+}
+
+/// The entry of the remaining matrix that fills least when it becomes the `k`-th pivot.
+fn least_fill(g: &Graph, a: &[Vec<ExprId>], (rows, columns): (&[usize], &[usize]), k: usize) -> Option<(usize, usize)> {
+    let filled = |i: usize, j: usize| !g.is_zero(a[rows[i]][columns[j]]);
+    let n = rows.len();
+    let in_row: Vec<usize> = (k..n).map(|i| (k..n).filter(|&j| filled(i, j)).count()).collect();
+    let in_column: Vec<usize> = (k..n).map(|j| (k..n).filter(|&i| filled(i, j)).count()).collect();
+    (k..n)
+        .flat_map(|i| (k..n).map(move |j| (i, j)))
+        .filter(|&(i, j)| filled(i, j))
+        .min_by_key(|&(i, j)| {
+            let cost = (in_row[i - k] - 1) * (in_column[j - k] - 1);
+            (cost, rows[i] != columns[j], i, j)
+        })
 }
 
 impl LinearSolve {

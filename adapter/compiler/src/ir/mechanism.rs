@@ -151,9 +151,9 @@ impl Kernel {
 
     /// New values of stored variables.
     pub fn states(&self) -> impl Iterator<Item = (usize, ExprId)> {
-        self.outputs.iter().filter_map(|&(output, e)| match output {
-            Output::State(s) => Some((s, e)),
-            _ => None,
+        self.outputs.iter().filter_map(|&(output, e)| {
+            let Output::State(s) = output else { return None };
+            Some((s, e))
         })
     }
 

@@ -332,10 +332,8 @@ impl Assembly<'_, '_> {
         }
         for read in 0..self.symbols.ion_reads.len() {
             let leaf = Leaf::IonRead(u32_of(read));
-            if !of_kinks.contains_key(&leaf) {
-                let zero = graph.zero();
-                of_kinks.insert(leaf, zero);
-            }
+            let zero = graph.zero();
+            of_kinks.entry(leaf).or_insert(zero);
         }
         for kink in kinks {
             kink.decided_by = graph.substitute(&kink.decided_by, &of_kinks);
@@ -347,13 +345,15 @@ impl Assembly<'_, '_> {
             .variables
             .iter()
             .enumerate()
-            .filter_map(|(i, variable)| match variable.role {
-                Role::Concentration { ion, quantity, .. } => Some(Concentration {
+            .filter_map(|(i, variable)| {
+                let Role::Concentration { ion, quantity, .. } = variable.role else {
+                    return None;
+                };
+                Some(Concentration {
                     ion,
                     quantity,
                     state: *numbering.states.get(&i)?,
-                }),
-                _ => None,
+                })
             })
             .collect()
     }

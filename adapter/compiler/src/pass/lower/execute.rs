@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use super::Integrator;
 use super::symbols::{Role, Symbol, Symbols};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::ir::graph::{Binary, ExprId, Graph, Leaf, Unary};
+use crate::ir::graph::{ExprId, Graph, Leaf};
 use crate::ir::mechanism::{Kind, LinearSolve};
-use crate::syntax::ast::{BinaryOp, Block, Callable, Expr, ExprKind, Ident, Place, Statement, StatementKind, UnaryOp};
+use crate::syntax::ast::{Block, Callable, Expr, ExprKind, Ident, Place, Statement, StatementKind};
 
 /// Statements a kernel may execute, inlined calls counted: nested calls could otherwise grow without bound.
 const STATEMENT_BUDGET: usize = 100_000;
@@ -51,7 +51,7 @@ pub(super) struct Env {
     /// Hints met in blocks that have not ended.
     pending_hints: Vec<(String, Span)>,
     pub(super) voltage: ExprId,
-    scopes: Vec<BTreeMap<String, Option<ExprId>>>,
+    pub(super) scopes: Vec<BTreeMap<String, Option<ExprId>>>,
 }
 
 impl Env {
@@ -113,7 +113,7 @@ pub(super) struct Executor<'a, 's> {
     /// Linear systems solved by the kernel at hand.
     pub(super) solves: Vec<LinearSolve>,
     /// While a conductance is derived: whether Arbor's compiler would give up on the expression.
-    conductance_fails: Option<bool>,
+    pub(super) conductance_fails: Option<bool>,
     calls: Vec<String>,
     /// SOLVE may stand among the statements that run: in INITIAL.
     pub(super) solves_here: bool,
@@ -200,7 +200,7 @@ impl<'a, 's> Executor<'a, 's> {
     }
 
     /// The value of a variable that INITIAL reads before setting it, with a warning where it is a guess.
-    fn unset(&mut self, variable: usize, span: Span) -> ExprId {
+    pub(super) fn unset(&mut self, variable: usize, span: Span) -> ExprId {
         let declared = &self.symbols.variables[variable];
         let guessed = match declared.role {
             Role::State => self.start_parameter(variable).is_none(),
@@ -261,7 +261,7 @@ impl<'a, 's> Executor<'a, 's> {
         }
     }
 
-    fn spend(&mut self, span: Span) -> bool {
+    pub(super) fn spend(&mut self, span: Span) -> bool {
         if self.calls.is_empty() {
             self.outermost = span;
         }
@@ -456,7 +456,7 @@ impl<'a, 's> Executor<'a, 's> {
     }
 
     /// The element that an index means; known when the file is compiled.
-    fn index(&mut self, array: &Ident, index: Option<&Expr>, len: usize, env: &mut Env) -> Option<usize> {
+    pub(super) fn index(&mut self, array: &Ident, index: Option<&Expr>, len: usize, env: &mut Env) -> Option<usize> {
         let Some(index) = index else {
             self.error(
                 Code::BadIndex,
@@ -467,7 +467,7 @@ impl<'a, 's> Executor<'a, 's> {
         };
         let value = self.number(index, env);
         let found = self.graph.as_constant(value);
-        let position = found.and_then(|x| whole(x)).filter(|&i| i < len);
+        let position = found.and_then(whole).filter(|&i| i < len);
         if position.is_none() {
             let what = match found {
                 Some(x) => format!("the index {x} is none of the {len} elements of `{}`", array.name),
@@ -617,7 +617,14 @@ impl<'a, 's> Executor<'a, 's> {
         );
     }
 
-    fn inline(&mut self, callee: &Callable, at: &Ident, args: &[ExprId], env: &mut Env, is_function: bool) -> ExprId {
+    pub(super) fn inline(
+        &mut self,
+        callee: &Callable,
+        at: &Ident,
+        args: &[ExprId],
+        env: &mut Env,
+        is_function: bool,
+    ) -> ExprId {
         let nan = self.graph.constant(f64::NAN);
         if self.calls.contains(&callee.name.name) {
             self.error(Code::Recursion, at.span, format!("`{}` calls itself", at.name));
@@ -670,177 +677,6 @@ impl<'a, 's> Executor<'a, 's> {
             }
         }
     }
-
-    fn name(&mut self, name: &str, span: Span, env: &Env) -> ExprId {
-        let local = env.scopes.iter().rev().find_map(|s| s.get(name));
-        if let Some(value) = local {
-            if let Some(value) = value {
-                return *value;
-            }
-            self.error(
-                Code::ReadBeforeWrite,
-                span,
-                format!("`{name}` is read before it is set"),
-            );
-            return self.graph.zero();
-        }
-        match self.symbols.by_name.get(name) {
-            Some(Symbol::Voltage) => env.voltage,
-            Some(Symbol::PeerVoltage) => self.graph.leaf(Leaf::PeerVoltage),
-            Some(&Symbol::Noise(i)) => self.graph.leaf(Leaf::Noise(i)),
-            Some(Symbol::Array { .. }) => {
-                self.error(Code::BadIndex, span, format!("`{name}` is an array and needs an index"));
-                self.graph.zero()
-            }
-            Some(Symbol::Dt) => self.graph.leaf(Leaf::Dt),
-            Some(Symbol::Celsius) => self.graph.leaf(Leaf::Celsius),
-            Some(Symbol::Diam) => self.graph.leaf(Leaf::Diam),
-            Some(Symbol::Area) => self.graph.leaf(Leaf::Area),
-            Some(&Symbol::Constant(value)) => self.graph.constant(value),
-            Some(&Symbol::Parameter(i)) => self.graph.leaf(Leaf::Parameter(i)),
-            Some(&Symbol::Global(i)) => self.graph.leaf(Leaf::Global(i)),
-            Some(&Symbol::IonRead(i)) => self.graph.leaf(Leaf::IonRead(i)),
-            Some(&Symbol::Variable(i)) if self.symbols.variables[i].role == Role::Time => env.time,
-            Some(&Symbol::Variable(i)) => match env.variables[i] {
-                Some(value) => value,
-                None => self.unset(i, span),
-            },
-            Some(&Symbol::Current(i)) => match (env.currents[i], self.symbols.currents[i].read) {
-                (Some(value), _) => value,
-                (None, Some(read)) => self.graph.leaf(Leaf::IonRead(read)),
-                (None, None) => {
-                    self.error(
-                        Code::ReadBeforeWrite,
-                        span,
-                        format!("current `{name}` is read before it is set"),
-                    );
-                    self.graph.zero()
-                }
-            },
-            None => {
-                self.error(Code::UnknownName, span, format!("`{name}` is not declared"));
-                self.graph.zero()
-            }
-        }
-    }
-
-    fn expr(&mut self, expr: &Expr, env: &mut Env) -> ExprId {
-        match &expr.kind {
-            ExprKind::Number(value) => self.graph.constant(*value),
-            ExprKind::Name(name) => self.name(name, expr.span, env),
-            ExprKind::Element(name, index) => self.element(name, index, env),
-            ExprKind::Unary(UnaryOp::Neg, a) => {
-                let a = self.number(a, env);
-                self.graph.neg(a)
-            }
-            ExprKind::Unary(UnaryOp::Not, a) => {
-                let a = self.expr(a, env);
-                let a = self.graph.truth(a);
-                self.graph.unary(Unary::Not, a)
-            }
-            ExprKind::Binary(op, a, b) => self.binary(*op, a, b, env),
-            ExprKind::Call(callee, args) => self.call(callee, args, env),
-        }
-    }
-
-    fn element(&mut self, name: &Ident, index: &Expr, env: &mut Env) -> ExprId {
-        let Some(&Symbol::Array { first, len }) = self.symbols.by_name.get(&name.name) else {
-            self.error(Code::BadIndex, name.span, format!("`{}` is not an array", name.name));
-            return self.graph.zero();
-        };
-        let Some(index) = self.index(name, Some(index), len, env) else {
-            return self.graph.zero();
-        };
-        match env.variables[first + index] {
-            Some(value) => value,
-            None => self.unset(first + index, name.span),
-        }
-    }
-
-    pub(super) fn number(&mut self, expr: &Expr, env: &mut Env) -> ExprId {
-        let value = self.expr(expr, env);
-        self.graph.number(value)
-    }
-
-    fn binary(&mut self, op: BinaryOp, a: &Expr, b: &Expr, env: &mut Env) -> ExprId {
-        if let BinaryOp::And | BinaryOp::Or = op {
-            let (a, b) = (self.expr(a, env), self.expr(b, env));
-            let (a, b) = (self.graph.truth(a), self.graph.truth(b));
-            return self
-                .graph
-                .binary(if op == BinaryOp::And { Binary::And } else { Binary::Or }, a, b);
-        }
-        let (a, b) = (self.number(a, env), self.number(b, env));
-        match op {
-            BinaryOp::Add => self.graph.add(a, b),
-            BinaryOp::Sub => self.graph.sub(a, b),
-            BinaryOp::Mul => self.graph.mul(a, b),
-            BinaryOp::Div => self.graph.div(a, b),
-            BinaryOp::Pow => self.graph.binary(Binary::Pow, a, b),
-            BinaryOp::Lt => self.graph.binary(Binary::Lt, a, b),
-            BinaryOp::Le => self.graph.binary(Binary::Le, a, b),
-            BinaryOp::Gt => self.graph.binary(Binary::Lt, b, a),
-            BinaryOp::Ge => self.graph.binary(Binary::Le, b, a),
-            BinaryOp::Eq => self.graph.binary(Binary::Eq, a, b),
-            BinaryOp::Ne => self.graph.binary(Binary::Ne, a, b),
-            BinaryOp::And | BinaryOp::Or => unreachable!("handled above"),
-        }
-    }
-
-    fn call(&mut self, callee: &Ident, args: &[Expr], env: &mut Env) -> ExprId {
-        let user = self.symbols.functions.get(&callee.name).copied();
-        if self.conductance_fails.is_some() && user.is_some() {
-            // a constant of the conductance: the call sees the voltage itself
-            let view = self.conductance_fails.take();
-            let placeholder = std::mem::replace(&mut env.voltage, self.graph.leaf(Leaf::Voltage));
-            let value = self.call(callee, args, env);
-            env.voltage = placeholder;
-            self.conductance_fails = view;
-            return value;
-        }
-        let values: Vec<ExprId> = args.iter().map(|a| self.number(a, env)).collect();
-        if let Some(function) = user {
-            if !self.spend(callee.span) {
-                return self.graph.zero();
-            }
-            return self.inline(function, callee, &values, env, true);
-        }
-        if self.symbols.procedures.contains_key(&callee.name) {
-            self.error(
-                Code::UnknownFunction,
-                callee.span,
-                format!("PROCEDURE `{}` has no value", callee.name),
-            );
-            return self.graph.zero();
-        }
-        let Some(arity) = super::builtin::arity(&callee.name) else {
-            self.error(
-                Code::UnknownFunction,
-                callee.span,
-                format!("there is no function `{}`", callee.name),
-            );
-            return self.graph.zero();
-        };
-        if arity != values.len() {
-            self.error(
-                Code::ArgumentCount,
-                callee.span,
-                format!("`{}` takes {arity} arguments, not {}", callee.name, values.len()),
-            );
-            return self.graph.zero();
-        }
-        if self.conductance_fails.is_some() && !super::builtin::modcc_differentiates(&callee.name) {
-            self.conductance_fails = Some(true);
-        }
-        if let Some(what) = super::builtin::kink(&callee.name) {
-            self.kinks.push(Kink {
-                span: callee.span,
-                decided_by: values.clone(),
-                what,
-            });
-        }
-        super::builtin::build(&mut self.graph, &callee.name, &values)
-    }
 }
 
 /// A small whole number.
@@ -850,7 +686,7 @@ fn whole(x: f64) -> Option<usize> {
         clippy::cast_sign_loss,
         reason = "a whole number of this size"
     )]
-    let n = (x >= 0.0 && x <= 1e6 && x.fract() == 0.0).then_some(x as usize);
+    let n = ((0.0..=1e6).contains(&x) && x.fract() == 0.0).then_some(x as usize);
     n
 }
 

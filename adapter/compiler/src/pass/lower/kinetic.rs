@@ -10,7 +10,7 @@ use crate::syntax::ast::{Block, Expr, ExprKind, Ident, Place, Species};
 pub(super) const FLUXES: [&str; 2] = ["f_flux", "b_flux"];
 
 /// Turns of a loop that are unrolled.
-const MOST_TURNS: usize = 10_000;
+const MOST_TURNS: u32 = 10_000;
 
 impl Executor<'_, '_> {
     /// `FROM i = a TO b { … }`, unrolled.
@@ -42,7 +42,7 @@ impl Executor<'_, '_> {
             self.error(Code::UnboundedLoop, variable.span, "the step of this loop is 0");
             return;
         }
-        let mut turns = 0;
+        let mut turns: u32 = 0;
         let mut now = first;
         while (step > 0.0 && now <= last) || (step < 0.0 && now >= last) {
             if turns >= MOST_TURNS || self.is_exhausted() {
@@ -56,7 +56,7 @@ impl Executor<'_, '_> {
             let value = self.graph.constant(now);
             self.block_with(body, &[(variable.name.as_str(), Some(value))], env);
             turns += 1;
-            now = f64::from(turns as u32).mul_add(step, first);
+            now = f64::from(turns).mul_add(step, first);
         }
     }
 
@@ -65,7 +65,7 @@ impl Executor<'_, '_> {
         for _ in 0..MOST_TURNS {
             let value = self.number(condition, env);
             match self.graph.as_constant(value) {
-                Some(x) if x == 0.0 => return,
+                Some(0.0) => return,
                 Some(_) if !self.is_exhausted() => self.block(body, env),
                 Some(_) => break,
                 None => {

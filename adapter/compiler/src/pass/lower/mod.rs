@@ -2,6 +2,7 @@
 
 mod assemble;
 mod builtin;
+mod evaluate;
 mod execute;
 mod kinetic;
 mod solve;
