@@ -115,7 +115,12 @@ impl Assembly<'_, '_> {
             let output = match variable.role {
                 Role::Diffusive { ion, .. } => Output::Diffusive(ion),
                 Role::Reversal { ion, .. } => Output::Reversal(ion),
-                Role::State | Role::Assigned | Role::Static | Role::Concentration { .. } | Role::Time => continue,
+                Role::State
+                | Role::Assigned
+                | Role::Static
+                | Role::Adjusted(_)
+                | Role::Concentration { .. }
+                | Role::Time => continue,
             };
             if let (true, Some(value)) = (self.sets(graph, env, i), env.variables[i]) {
                 out.push((output, value));
@@ -261,8 +266,8 @@ impl Assembly<'_, '_> {
                 Role::Concentration { .. } if variable.is_state => Some(Storage::State),
                 Role::Concentration { .. } => Some(Storage::Carried),
                 Role::Time => live[i].then_some(Storage::Time),
-                Role::Assigned | Role::Static if live[i] => Some(Storage::Carried),
-                Role::Assigned | Role::Static => observed[i].then_some(Storage::Observed),
+                Role::Assigned | Role::Static | Role::Adjusted(_) if live[i] => Some(Storage::Carried),
+                Role::Assigned | Role::Static | Role::Adjusted(_) => observed[i].then_some(Storage::Observed),
             }
         };
         // STATE in the order of their declaration, wherever USEION has put those that are concentrations
@@ -371,6 +376,9 @@ impl Assembly<'_, '_> {
         if let Role::Concentration { read, .. } = declared.role {
             return graph.leaf(Leaf::IonRead(read));
         }
+        if let Role::Adjusted(leaf) = declared.role {
+            return graph.leaf(leaf);
+        }
         if declared.is_state {
             let name = declared.name.split('[').next().unwrap_or_default();
             match self.symbols.by_name.get(&format!("{name}0")) {
@@ -443,7 +451,7 @@ fn superposes(m: &mut Mechanism) -> bool {
     let remembers = Hook::ALL[1..]
         .iter()
         .flat_map(|&h| m.kernel(h).states())
-        .any(|(s, _)| m.states[s].storage != Storage::State);
+        .any(|(s, _)| matches!(m.states[s].storage, Storage::Carried | Storage::Time));
     if m.kind != Kind::Point || !m.noise.is_empty() || !m.concentrations.is_empty() || remembers {
         return false;
     }

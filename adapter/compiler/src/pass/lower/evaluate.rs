@@ -42,18 +42,15 @@ impl Executor<'_, '_> {
                 Some(value) => value,
                 None => self.unset(i, span),
             },
-            Some(&Symbol::Current(i)) => match (env.currents[i], self.symbols.currents[i].read) {
-                (Some(value), _) => value,
-                (None, Some(read)) => self.graph.leaf(Leaf::IonRead(read)),
-                (None, None) => {
-                    self.error(
-                        Code::ReadBeforeWrite,
-                        span,
-                        format!("current `{name}` is read before it is set"),
-                    );
-                    self.graph.zero()
+            Some(&Symbol::Current(i)) => {
+                let current = &self.symbols.currents[i];
+                let last = current.shadow.and_then(|s| env.variables[s]);
+                match (env.currents[i], current.read) {
+                    (Some(value), _) => value,
+                    (None, Some(read)) => self.graph.leaf(Leaf::IonRead(read)),
+                    (None, None) => last.unwrap_or_else(|| self.graph.zero()),
                 }
-            },
+            }
             None => {
                 self.error(Code::UnknownName, span, format!("`{name}` is not declared"));
                 self.graph.zero()

@@ -181,6 +181,7 @@ impl<'a, 's> Executor<'a, 's> {
             Role::Concentration { read, .. } | Role::Diffusive { read, .. } | Role::Reversal { read, .. } => {
                 self.graph.leaf(Leaf::IonRead(read))
             }
+            Role::Adjusted(parameter) => self.graph.leaf(parameter),
             Role::State | Role::Assigned | Role::Static | Role::Time => match self.start_parameter(variable) {
                 Some(leaf) => self.graph.leaf(leaf),
                 None => self.graph.zero(),
@@ -205,7 +206,7 @@ impl<'a, 's> Executor<'a, 's> {
         let guessed = match declared.role {
             Role::State => self.start_parameter(variable).is_none(),
             Role::Assigned => true,
-            Role::Static | Role::Time => false,
+            Role::Static | Role::Adjusted(_) | Role::Time => false,
             Role::Concentration { .. } | Role::Diffusive { .. } | Role::Reversal { .. } => false,
         };
         if guessed {
@@ -414,6 +415,9 @@ impl<'a, 's> Executor<'a, 's> {
                     env.conductances[i] = Some(self.conductance(value, env));
                 }
                 env.currents[i] = Some(new);
+                if let Some(shadow) = self.symbols.currents[i].shadow {
+                    env.variables[shadow] = Some(new);
+                }
             }
         }
     }

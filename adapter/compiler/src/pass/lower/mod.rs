@@ -1,6 +1,7 @@
 //! Syntax tree to mechanism: names resolved, calls inlined, steps taken, stored variables found.
 
 mod assemble;
+mod assigned;
 mod builtin;
 mod evaluate;
 mod execute;
@@ -14,7 +15,7 @@ pub(crate) use symbols::{WEIGHT_FACTOR, has_weight};
 use crate::diagnostic::{Code, Diagnostic, has_errors};
 use crate::ir::graph::{ExprId, Leaf};
 use crate::ir::mechanism::{LinearSolve, Mechanism};
-use crate::syntax::ast::{Ast, StatementKind};
+use crate::syntax::ast::{Ast, Process, StatementKind};
 use execute::{Env, Executor};
 use symbols::Symbols;
 
@@ -54,6 +55,9 @@ pub fn lower(ast: &Ast, integrator: Integrator, ranged: &[String]) -> (Option<Lo
     let mut executor = Executor::new(&symbols, integrator);
     let Some(kernels) = run_blocks(ast, &mut executor) else {
         diagnostics.append(&mut executor.diagnostics);
+        if ast.neuron.process == Process::ArtificialCell {
+            return (None, diagnostics); // the refusal has been said
+        }
         diagnostics.push(
             Diagnostic::error(
                 Code::MissingBlock,

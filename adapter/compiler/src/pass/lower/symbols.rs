@@ -50,8 +50,10 @@ pub(super) enum Role {
     State,
     /// ASSIGNED.
     Assigned,
-    /// LOCAL at file level, and values of a connection: stored, and 0 until set.
+    /// LOCAL at file level, values of a connection, currents for other blocks to see: stored, and 0 until set.
     Static,
+    /// A PARAMETER that the file assigns: stored, and the parameter's value until set.
+    Adjusted(Leaf),
     /// `Xi`, `Xo` written: stored, and contributed to the ion.
     Concentration {
         ion: usize,
@@ -89,6 +91,8 @@ pub(super) struct CurrentVar {
     pub(super) inward: bool,
     /// The ion's total current, where READ too.
     pub(super) read: Option<u32>,
+    /// The variable by which other blocks see it, where not READ.
+    pub(super) shadow: Option<usize>,
     pub(super) span: Span,
 }
 
@@ -154,6 +158,7 @@ impl<'a> Symbols<'a> {
         s.collect_currents(ast, diagnostics);
         s.collect_constants(ast, diagnostics);
         let range: Vec<&str> = ast.neuron.range.iter().map(|i| i.name.as_str()).collect();
+        s.shadow_currents(&range);
         for decl in &ast.parameters {
             s.collect_parameter(decl, &range, ranged, diagnostics);
         }
@@ -166,6 +171,7 @@ impl<'a> Symbols<'a> {
                 limits: (f64::MIN, f64::MAX),
             });
         }
+        s.adjust_parameters(ast);
         for decl in &ast.states {
             s.collect_variable(decl, Role::State, &range, diagnostics);
         }
@@ -200,9 +206,12 @@ impl<'a> Symbols<'a> {
     pub(super) fn entry(&self, variable: usize) -> Leaf {
         match self.variables[variable].role {
             Role::Diffusive { read, .. } | Role::Reversal { read, .. } => Leaf::IonRead(read),
-            Role::State | Role::Assigned | Role::Static | Role::Concentration { .. } | Role::Time => {
-                Leaf::State(u32_of(variable))
-            }
+            Role::State
+            | Role::Assigned
+            | Role::Static
+            | Role::Adjusted(_)
+            | Role::Concentration { .. }
+            | Role::Time => Leaf::State(u32_of(variable)),
         }
     }
 
@@ -299,6 +308,7 @@ impl<'a> Symbols<'a> {
                         name: ident.name.clone(),
                         ion: Some(ion),
                         inward: false,
+                        shadow: None,
                         read,
                         span: ident.span,
                     });
@@ -348,12 +358,48 @@ impl<'a> Symbols<'a> {
                     name: ident.name.clone(),
                     ion: None,
                     inward,
+                    shadow: None,
                     read: None,
                     span: ident.span,
                 });
                 let symbol = Symbol::Current(self.currents.len() - 1);
                 self.define(ident, symbol, diagnostics);
             }
+        }
+    }
+
+    /// Other blocks, and users who list it in RANGE, see what a current was last.
+    fn shadow_currents(&mut self, range: &[&str]) {
+        for i in 0..self.currents.len() {
+            let current = self.currents[i].clone();
+            if current.read.is_none() {
+                self.currents[i].shadow = Some(self.variables.len());
+                self.variables.push(Variable {
+                    is_range: range.contains(&current.name.as_str()),
+                    name: current.name,
+                    unit: String::new(),
+                    span: current.span,
+                    role: Role::Static,
+                    is_state: false,
+                });
+            }
+        }
+    }
+
+    /// A PARAMETER that statements assign is a variable that starts as the parameter.
+    fn adjust_parameters(&mut self, ast: &Ast) {
+        for name in super::assigned::assigned_names(ast) {
+            let leaf = match self.by_name.get(&name) {
+                Some(&Symbol::Parameter(i)) => Leaf::Parameter(i),
+                Some(&Symbol::Global(i)) => Leaf::Global(i),
+                _ => continue,
+            };
+            let decl = ast.parameters.iter().find(|p| p.name.name == name);
+            let span = decl.map_or(Span::default(), |p| p.name.span);
+            let unit = decl.map_or(String::new(), |p| p.unit.clone());
+            let at = self.variable(&name, &unit, span, Role::Adjusted(leaf));
+            // the host's tables are one name space
+            self.variables[at].name = format!("{name}__adjusted");
         }
     }
 
