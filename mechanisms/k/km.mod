@@ -1,12 +1,13 @@
 TITLE M current: slow, non-inactivating potassium current
 
 COMMENT
-Origin  Adams PR, Brown DA, Constanti A (1982) M-currents and other potassium currents in bullfrog sympathetic
-        neurones. J Physiol 330:537-572. DOI 10.1113/jphysiol.1982.sp014357. Rates of 3.3 /s at -35 mV, e-fold per 20
-        mV either way: half-activation at -35 mV with a slope of 10 mV, and the slowest time constant, 1/6.6 s, at the
-        same voltage. In the form that Hay E, Hill S, Schuermann F, Markram H, Segev I (2011) PLoS Comput Biol
-        7:e1002107, DOI 10.1371/journal.pcbi.1002107, uses, the rates speed up 2.3-fold per 10 degC above 21 degC, as
-        here.
+Origin  Adams PR, Brown DA, Constanti A (1982) M-currents and other potassium currents in bullfrog sympathetic neurones.
+        J Physiol 330:537-572. DOI 10.1113/jphysiol.1982.sp014357. Rates as in Yamada WM, Koch C, Adams PR (1989)
+        Multiple channels and calcium dynamics, in Koch C, Segev I (eds) Methods in Neuronal Modeling, MIT Press:
+        3.3 /s at -35 mV, e-fold per 20 mV either way, hence half-activation at -35 mV with a slope of 10 mV, and the
+        slowest time constant, 1/6.6 s, at the same voltage. Temperature factor, 2.3 per 10 degC from 21 degC, as in
+        Hay E, Hill S, Schuermann F, Markram H, Segev I (2011) PLoS Comput Biol 7:e1002107,
+        DOI 10.1371/journal.pcbi.1002107.
 Units   mV, ms, mA/cm2, S/cm2, degC.
 Runs in Arbor and NEURON as it stands.
 ENDCOMMENT
