@@ -85,6 +85,8 @@ codes! {
     BadNumber => "bad-number", "write numbers as 12, 1.5 or 1e-3";
     /// The grammar wanted something else here.
     UnexpectedToken => "unexpected-token", "write what is expected, or remove what stands here";
+    /// An INCLUDE whose file cannot be put in its place.
+    BadInclude => "bad-include", "give the path of a readable file, from the folder of the file that includes it";
     /// Expressions or blocks nested deeper than the parser follows.
     NestingTooDeep => "nesting-too-deep", "split the expression with LOCAL variables, or move inner blocks to a PROCEDURE";
     /// No NEURON block, or one without SUFFIX.

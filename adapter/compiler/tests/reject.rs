@@ -6,10 +6,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use compiler::diagnostic::{Code, Diagnostic, Severity, line_col};
+use compiler::syntax::include::{Expanded, expand};
 use compiler::{CompileError, Options, SlotSpec, Source, syntax};
 
+/// The source with its INCLUDEs, which start from the folder of the fixtures.
+fn expanded(source: &str) -> Expanded {
+    expand(source, |path| {
+        fs::read_to_string(root().join("tests/reject").join(path))
+    })
+}
+
 /// Everything the compiler has to say about a source. A comment `: slots: mechanism.parameter` asks for sensitivities.
-fn all_diagnostics(source: &str) -> Vec<Diagnostic> {
+fn all_diagnostics(source: &Expanded) -> Vec<Diagnostic> {
+    source.complete(of_text(&source.text))
+}
+
+fn of_text(source: &str) -> Vec<Diagnostic> {
     let slots: Vec<SlotSpec> = source
         .lines()
         .filter_map(|line| line.strip_prefix(": slots: "))
@@ -95,8 +107,9 @@ fn fixtures_yield_what_they_announce() {
     let fixtures = fixtures();
     assert!(fixtures.len() >= 20, "only {} fixtures found", fixtures.len());
     for (path, source) in fixtures {
-        let diagnostics = all_diagnostics(&source);
-        let (want, got) = (expected(&source), reported(&source, &diagnostics));
+        let expanded = expanded(&source);
+        let diagnostics = all_diagnostics(&expanded);
+        let (want, got) = (expected(&source), reported(&expanded.text, &diagnostics));
         assert!(!want.is_empty(), "{path} announces nothing");
         if want != got {
             let messages: Vec<_> = diagnostics.iter().map(|d| &d.message).collect();
@@ -144,6 +157,7 @@ fn the_list_of_syntax_codes_is_complete() {
 #[test]
 fn every_diagnostic_says_what_to_do() {
     for (path, source) in fixtures() {
+        let source = expanded(&source);
         for d in all_diagnostics(&source) {
             assert!(!d.help_text().is_empty(), "{path}: {}", d.message);
             assert!(
@@ -152,7 +166,7 @@ fn every_diagnostic_says_what_to_do() {
                 d.message
             );
             assert!(
-                !source[d.span.start..d.span.end].contains('\n'),
+                !source.text[d.span.start..d.span.end].contains('\n'),
                 "{path}: the span of {:?} is not tight",
                 d.message
             );

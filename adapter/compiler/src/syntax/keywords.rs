@@ -78,7 +78,11 @@ pub(super) const REFUSED_BLOCKS: [Refused; 13] = [
     ),
     refused("BEFORE", "BEFORE blocks", EVERY_STEP),
     refused("AFTER", "AFTER blocks", EVERY_STEP),
-    refused("INCLUDE", "included files", "copy the text of the file to this place"),
+    refused(
+        "INCLUDE",
+        "an INCLUDE that names no file in quotes",
+        "write INCLUDE \"file\", with a path that starts from the folder of this file",
+    ),
     refused("CONSTRUCTOR", "constructors", "set the variables in INITIAL"),
     refused("DESTRUCTOR", "destructors", DROP),
     refused("TERMINAL", "TERMINAL blocks", DROP),

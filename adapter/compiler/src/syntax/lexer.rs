@@ -5,6 +5,7 @@
 //! Bytes that start no token and numbers that cannot be read become tokens of their own, so that they are reported
 //! only where they matter: inside a unit text or a skipped block they do not.
 
+use super::include::LINE_END;
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 /// What a token is.
@@ -106,7 +107,7 @@ impl Lexer<'_> {
 
     /// Moves on to byte `end`.
     fn skip_to(&mut self, end: usize) {
-        self.first |= self.source.as_bytes()[self.at..end].contains(&b'\n');
+        self.first |= self.source[self.at..end].contains(['\n', LINE_END]);
         self.at = end;
     }
 

@@ -1,6 +1,7 @@
 //! NMODL text to syntax tree. Knows the grammar of both dialects (Arbor's and NEURON's), resolves no names.
 
 pub mod ast;
+pub mod include;
 mod keywords;
 mod lexer;
 mod parser;

@@ -47,7 +47,7 @@ DEPENDENT { : error[unsupported]
     x = 1
 }
 
-INCLUDE "other.inc" : error[unsupported]
+INCLUDE other : error[unsupported]
 PLOT a : error[unsupported]
 MODEL_LEVEL 1 : error[unsupported]
 
