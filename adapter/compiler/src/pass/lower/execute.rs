@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 
 use super::Integrator;
+use super::assign::as_place;
 use super::symbols::{Role, Symbol, Symbols};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ir::graph::{ExprId, Graph, Leaf};
-use crate::ir::mechanism::{Kind, LinearSolve};
-use crate::syntax::ast::{Block, Callable, Expr, ExprKind, Ident, Place, Statement, StatementKind};
+use crate::ir::mechanism::LinearSolve;
+use crate::syntax::ast::{Block, Callable, Expr, Ident, Place, Statement, StatementKind};
 
 /// Statements a kernel may execute, inlined calls counted: nested calls could otherwise grow without bound.
 const STATEMENT_BUDGET: usize = 100_000;
@@ -91,14 +92,6 @@ pub(super) enum InPlace {
     Cnexp,
     /// `stochastic`, as Arbor does.
     Stochastic,
-}
-
-/// What an assignment may set.
-enum Target {
-    Local(String),
-    Variable(usize),
-    Current(usize),
-    Voltage,
 }
 
 /// Executes the blocks of one file over one graph.
@@ -399,117 +392,6 @@ impl<'a, 's> Executor<'a, 's> {
         }
     }
 
-    fn assign(&mut self, place: &Place, value: &Expr, env: &mut Env) {
-        let new = self.number(value, env);
-        let Some(target) = self.target(place, env) else { return };
-        match target {
-            Target::Local(name) => {
-                if let Some(slot) = env.scopes.iter_mut().rev().find_map(|s| s.get_mut(&name)) {
-                    *slot = Some(new);
-                }
-            }
-            Target::Variable(i) => env.variables[i] = Some(new),
-            Target::Voltage => env.voltage = new,
-            Target::Current(i) => {
-                if env.conductances[i].is_none() && self.integrator == Integrator::Arbor {
-                    env.conductances[i] = Some(self.conductance(value, env));
-                }
-                env.currents[i] = Some(new);
-                if let Some(shadow) = self.symbols.currents[i].shadow {
-                    env.variables[shadow] = Some(new);
-                }
-            }
-        }
-    }
-
-    fn target(&mut self, place: &Place, env: &mut Env) -> Option<Target> {
-        let name = &place.name;
-        if place.index.is_none() && env.scopes.iter().rev().any(|s| s.contains_key(&name.name)) {
-            return Some(Target::Local(name.name.clone()));
-        }
-        let refused = match self.symbols.by_name.get(&name.name) {
-            Some(&Symbol::Array { first, len }) => {
-                let index = self.index(name, place.index.as_ref(), len, env)?;
-                return Some(Target::Variable(first + index));
-            }
-            _ if place.index.is_some() => {
-                self.error(Code::BadIndex, name.span, format!("`{}` is not an array", name.name));
-                return None;
-            }
-            Some(&Symbol::Variable(i)) if self.symbols.variables[i].role != Role::Time => {
-                return Some(Target::Variable(i));
-            }
-            Some(&Symbol::Current(i)) => return Some(Target::Current(i)),
-            Some(Symbol::Voltage) if self.symbols.kind == Kind::Voltage => return Some(Target::Voltage),
-            Some(Symbol::Parameter(_) | Symbol::Global(_)) => Diagnostic::error(
-                Code::NotAssignable,
-                name.span,
-                format!("`{}` is a PARAMETER and keeps its value", name.name),
-            ),
-            Some(_) => Diagnostic::error(
-                Code::NotAssignable,
-                name.span,
-                format!("`{}` cannot be assigned here", name.name),
-            ),
-            None => Diagnostic::error(Code::UnknownName, name.span, format!("`{}` is not declared", name.name)),
-        };
-        if !self.diagnostics.contains(&refused) {
-            self.diagnostics.push(refused);
-        }
-        None
-    }
-
-    /// The element that an index means; known when the file is compiled.
-    pub(super) fn index(&mut self, array: &Ident, index: Option<&Expr>, len: usize, env: &mut Env) -> Option<usize> {
-        let Some(index) = index else {
-            self.error(
-                Code::BadIndex,
-                array.span,
-                format!("`{}` is an array and needs an index", array.name),
-            );
-            return None;
-        };
-        let value = self.number(index, env);
-        let found = self.graph.as_constant(value);
-        let position = found.and_then(whole).filter(|&i| i < len);
-        if position.is_none() {
-            let what = match found {
-                Some(x) => format!("the index {x} is none of the {len} elements of `{}`", array.name),
-                None => format!("the index of `{}` is not known when the file is compiled", array.name),
-            };
-            self.error(Code::BadIndex, index.span, what);
-        }
-        position
-    }
-
-    /// `x' = e`
-    fn equation(&mut self, state: &Place, value: &Expr, span: Span, env: &mut Env) {
-        let rate = self.number(value, env);
-        match self.target(state, env) {
-            Some(Target::Variable(i)) if self.symbols.variables[i].is_state => {
-                env.rates.insert(i, (rate, span));
-                match self.in_place {
-                    Some(InPlace::Cnexp) => env.variables[i] = Some(self.cnexp_step(i, rate)),
-                    Some(InPlace::Stochastic) => {
-                        if let Some(now) = env.variables[i] {
-                            env.variables[i] = Some(self.stochastic_step(now, rate, span));
-                        }
-                    }
-                    None => {}
-                }
-            }
-            Some(_) => {
-                let name = &state.name;
-                self.error(
-                    Code::NotAssignable,
-                    name.span,
-                    format!("`{}` is not a STATE", name.name),
-                );
-            }
-            None => {}
-        }
-    }
-
     fn call_statement(&mut self, callee: &Ident, args: &[Expr], env: &mut Env) {
         match (callee.name.as_str(), args) {
             // a hint to integrators with a variable step
@@ -549,76 +431,6 @@ impl<'a, 's> Executor<'a, 's> {
                 format!("there is no PROCEDURE `{}` in this file", callee.name),
             );
         }
-    }
-
-    /// Arbor's conductance of a current whose first assignment has this right-hand side (host-numerics.md §7.4): its
-    /// derivative by `v` where it is written, with LOCALs and calls of FUNCTIONs held constant; nothing if it calls a
-    /// function that modcc's differentiation does not know.
-    fn conductance(&mut self, value: &Expr, env: &Env) -> ExprId {
-        let mut view = env.clone();
-        view.voltage = self.graph.leaf(V_OF_CURRENT);
-        let (kinks, said) = (self.kinks.len(), self.diagnostics.len());
-        self.conductance_fails = Some(false);
-        let of_v = self.expr(value, &mut view);
-        let fails = self.conductance_fails.take() == Some(true);
-        // the expression has been evaluated before: whatever it gave rise to is known
-        self.kinks.truncate(kinks);
-        self.diagnostics.truncate(said);
-        if fails {
-            return self.graph.zero();
-        }
-        let slope = crate::pass::differentiate::derivative(&mut self.graph, of_v, V_OF_CURRENT);
-        self.graph
-            .substitute(&[slope], &BTreeMap::from([(V_OF_CURRENT, env.voltage)]))[0]
-    }
-
-    /// After an IF: what either branch changed becomes a select.
-    fn merge(&mut self, condition: ExprId, taken: &Env, env: &mut Env) {
-        let zero = self.graph.zero();
-        let graph = &mut self.graph;
-        let mut join = |a: Option<ExprId>, b: Option<ExprId>| match (a, b) {
-            (None, None) => None,
-            // set in one branch only: a correct file reads it only where that branch was taken
-            (a, b) => Some(graph.select(condition, a.unwrap_or(zero), b.unwrap_or(zero))),
-        };
-        for (mine, theirs) in env.variables.iter_mut().zip(&taken.variables) {
-            *mine = join(*theirs, *mine);
-        }
-        if let Some(voltage) = join(Some(taken.voltage), Some(env.voltage)) {
-            env.voltage = voltage;
-        }
-        for (mine, theirs) in env.currents.iter_mut().zip(&taken.currents) {
-            *mine = join(*theirs, *mine);
-        }
-        for (mine, theirs) in env.scopes.iter_mut().zip(&taken.scopes) {
-            for (name, value) in mine.iter_mut() {
-                *value = join(theirs.get(name).copied().flatten(), *value);
-            }
-        }
-        for (&state, &(rate, span)) in &taken.rates {
-            let otherwise = env.rates.get(&state).map(|&(r, _)| r);
-            if let Some(joined) = join(Some(rate), otherwise) {
-                env.rates.insert(state, (joined, span));
-            }
-        }
-        for (state, (rate, _)) in &mut env.rates {
-            if !taken.rates.contains_key(state)
-                && let Some(joined) = join(None, Some(*rate))
-            {
-                *rate = joined;
-            }
-        }
-        for (mine, theirs) in env.conductances.iter_mut().zip(&taken.conductances) {
-            *mine = theirs.or(*mine); // the first assignment in the text, whichever branch it stands in
-        }
-        env.hints.extend(
-            taken
-                .hints
-                .iter()
-                .filter(|h| !env.hints.contains(h))
-                .copied()
-                .collect::<Vec<_>>(),
-        );
     }
 
     pub(super) fn inline(
@@ -681,30 +493,4 @@ impl<'a, 's> Executor<'a, 's> {
             }
         }
     }
-}
-
-/// A small whole number.
-fn whole(x: f64) -> Option<usize> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a whole number of this size"
-    )]
-    let n = ((0.0..=1e6).contains(&x) && x.fract() == 0.0).then_some(x as usize);
-    n
-}
-
-fn as_place(expr: &Expr) -> Option<Place> {
-    let (name, index) = match &expr.kind {
-        ExprKind::Name(name) => (
-            Ident {
-                name: name.clone(),
-                span: expr.span,
-            },
-            None,
-        ),
-        ExprKind::Element(name, index) => (name.clone(), Some((**index).clone())),
-        ExprKind::Number(_) | ExprKind::Unary(..) | ExprKind::Binary(..) | ExprKind::Call(..) => return None,
-    };
-    Some(Place { name, index })
 }

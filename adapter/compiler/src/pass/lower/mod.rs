@@ -1,7 +1,9 @@
 //! Syntax tree to mechanism: names resolved, calls inlined, steps taken, stored variables found.
 
 mod assemble;
+mod assign;
 mod assigned;
+mod branch;
 mod builtin;
 mod evaluate;
 mod execute;
