@@ -210,6 +210,19 @@ pub(super) fn identifier(text: Text) -> Text {
     Err(NameProblem::NotIdentifier(name))
 }
 
+/// As [`identifier`], or an element of an array: `name[3]`.
+pub(super) fn element(text: Text) -> Text {
+    let name = text?;
+    let Some((array, index)) = name.strip_suffix(']').and_then(|n| n.split_once('[')) else {
+        return identifier(Ok(name));
+    };
+    let numbered = !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit());
+    match identifier(Ok(array.to_owned())) {
+        Ok(_) if numbered => Ok(name),
+        Ok(_) | Err(_) => Err(NameProblem::NotIdentifier(name)),
+    }
+}
+
 /// Address and length of every table of a mechanism, before any row is read.
 pub(super) fn tables(path: &Path, name: &str, raw: &MechanismType) -> Result<(), LoadError> {
     for (table, rows, address) in [
@@ -372,7 +385,7 @@ impl Context<'_> {
 
     fn name(&self, table: &'static str, row: usize, text: Text) -> Result<String, LoadError> {
         let (path, mechanism) = (self.path.into(), self.mechanism.into());
-        identifier(text).map_err(|problem| LoadError::FieldName {
+        element(text).map_err(|problem| LoadError::FieldName {
             path,
             mechanism,
             table,

@@ -39,7 +39,7 @@ impl Names {
 
     /// ∂variable/∂slot.
     pub fn sensitivity(variable: &str, slot: &str) -> String {
-        format!("d_{variable}__{slot}")
+        format!("d_{}__{slot}", mechanism::identifier(variable))
     }
 
     /// ∂parameter/∂slot on each CV.
