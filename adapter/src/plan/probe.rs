@@ -41,7 +41,14 @@ pub enum Measured {
         /// Which of its quantities.
         quantity: IonQuantity,
     },
-    /// Something without sensitivities.
+    /// A variable that is assigned for recording only: its sensitivities are not carried.
+    ObservedState {
+        /// The mechanism in its source.
+        mechanism: String,
+        /// The variable.
+        state: String,
+    },
+    /// Something without sensitivities that no mechanism's name stands for.
     Plain(ProbeKind),
     /// A parameter.
     Parameter {
@@ -133,7 +140,7 @@ impl PlannedProbe {
             | Measured::ActiveState { .. }
             | Measured::InertState { .. }
             | Measured::Ion { .. } => true,
-            Measured::Plain(_) | Measured::Parameter { .. } => false,
+            Measured::Plain(_) | Measured::ObservedState { .. } | Measured::Parameter { .. } => false,
         }
     }
 
@@ -142,9 +149,9 @@ impl PlannedProbe {
         let at = self.at;
         match &self.measured {
             Measured::Voltage { .. } => ProbeKind::Voltage { at },
-            Measured::ActiveState { mechanism, state } | Measured::InertState { mechanism, state } => {
-                self.state(name(mechanism), state.clone())
-            }
+            Measured::ActiveState { mechanism, state }
+            | Measured::InertState { mechanism, state }
+            | Measured::ObservedState { mechanism, state } => self.state(name(mechanism), state.clone()),
             Measured::Parameter { mechanism, parameter } => match self.target {
                 Some(target) => ProbeKind::PointParameter {
                     target,
@@ -183,7 +190,10 @@ impl PlannedProbe {
                 Some(self.state(Names::augmented(mechanism), Names::sensitivity(state, slot)))
             }
             Measured::Ion { ion, quantity } => Some(quantity.probe(Names::tangent_ion(ion, slot), self.at)),
-            Measured::InertState { .. } | Measured::Plain(_) | Measured::Parameter { .. } => None,
+            Measured::InertState { .. }
+            | Measured::ObservedState { .. }
+            | Measured::Plain(_)
+            | Measured::Parameter { .. } => None,
         }
     }
 }
@@ -382,17 +392,10 @@ impl Where<'_> {
                     state: state_name,
                 },
                 // assigned for recording only: its sensitivity is not carried
-                Some(_) | None if observed => Measured::Plain(match self.target {
-                    Some(target) => ProbeKind::PointState {
-                        target,
-                        state: state_name,
-                    },
-                    None => ProbeKind::State {
-                        mechanism,
-                        state: state_name,
-                        at: self.at,
-                    },
-                }),
+                Some(_) | None if observed => Measured::ObservedState {
+                    mechanism,
+                    state: state_name,
+                },
                 Some(_) | None => Measured::InertState {
                     mechanism,
                     state: state_name,
