@@ -2,7 +2,7 @@
 
 use mech_abi::AbiLevel;
 
-use crate::diagnostic::{Code, Diagnostic, has_errors};
+use crate::diagnostic::{Code, Diagnostic, Severity, has_errors};
 use crate::emit::catalogue::{self, Entry};
 use crate::emit::{Names, Seed, Slots, json};
 use crate::ir::graph::Leaf;
@@ -90,7 +90,7 @@ pub enum CompileError {
 fn errors(diagnostics: &[FileDiagnostic]) -> String {
     let n = diagnostics
         .iter()
-        .filter(|(_, d)| d.severity == crate::diagnostic::Severity::Error)
+        .filter(|(_, d)| d.severity == Severity::Error)
         .count();
     if n == 1 {
         "1 error".into()
@@ -127,15 +127,45 @@ impl Compiled {
     }
 }
 
-/// All that can be said about one source without slots: parsing and lowering.
+/// All that can be said about one source without slots: parsing and lowering. Where the parser has refused a construct
+/// that it understands to be one, the rest is analysed nevertheless, save for what the construct may have supplied.
 pub fn check(text: &str) -> Vec<Diagnostic> {
     let (ast, mut diagnostics) = parse(text);
-    if !has_errors(&diagnostics) {
+    let refused = has_errors(&diagnostics);
+    if diagnostics
+        .iter()
+        .all(|d| d.severity == Severity::Warning || is_refusal(d.code))
+    {
         diagnostics.extend(reserved_suffix(&ast));
-        diagnostics.extend(lower(&ast, Integrator::default(), &[]).1);
+        let found = lower(&ast, Integrator::default(), &[]).1;
+        diagnostics.extend(found.into_iter().filter(|d| !(refused && may_follow(d))));
     }
     diagnostics.sort_by_key(|d| (d.span, d.code));
     diagnostics
+}
+
+/// The parser knows what it is, and the rest of the file stands as written.
+fn is_refusal(code: Code) -> bool {
+    matches!(code, Code::Verbatim | Code::Unsupported)
+}
+
+/// Whether the diagnostic may only be there because something was refused: it declared the name, defined the function or
+/// block, set the variable, or was the equation that is missed.
+fn may_follow(d: &Diagnostic) -> bool {
+    let missed = matches!(
+        d.code,
+        Code::UnknownName
+            | Code::UnknownFunction
+            | Code::UnknownBlock
+            | Code::MissingBlock
+            | Code::ReadBeforeWrite
+            | Code::UninitialisedState
+            | Code::StateWithoutEquation
+            | Code::NoReturnValue
+            | Code::SingularSystem
+    );
+    // a current that is never set
+    missed || d.code == Code::Ignored && d.severity == Severity::Warning
 }
 
 /// Compiles a catalogue.
@@ -238,9 +268,7 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
 }
 
 fn reject(diagnostics: &[FileDiagnostic]) -> Result<(), CompileError> {
-    let rejected = diagnostics
-        .iter()
-        .any(|(_, d)| d.severity == crate::diagnostic::Severity::Error);
+    let rejected = diagnostics.iter().any(|(_, d)| d.severity == Severity::Error);
     if rejected {
         Err(CompileError::Rejected(diagnostics.to_vec()))
     } else {

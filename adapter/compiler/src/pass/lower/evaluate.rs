@@ -11,8 +11,9 @@ impl Executor<'_, '_> {
     pub(super) fn name(&mut self, name: &str, span: Span, env: &Env) -> ExprId {
         let local = env.scopes.iter().rev().find_map(|s| s.get(name));
         if let Some(value) = local {
-            if let Some(value) = value {
-                return *value;
+            if let Some(&value) = value.as_ref() {
+                self.warn_partly_set(name, span, value);
+                return value;
             }
             self.error(
                 Code::ReadBeforeWrite,

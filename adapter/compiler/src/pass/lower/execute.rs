@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::Integrator;
 use super::assign::as_place;
+use super::branch::Taken;
 use super::symbols::{Role, Symbol, Symbols};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ir::graph::{ExprId, Graph, Leaf};
@@ -107,6 +108,10 @@ pub(super) struct Executor<'a, 's> {
     pub(super) solves: Vec<LinearSolve>,
     /// While a conductance is derived: whether Arbor's compiler would give up on the expression.
     pub(super) conductance_fails: Option<bool>,
+    /// Values of LOCALs that some branch of an IF has not set, and where they are set nevertheless.
+    pub(super) partly_set: BTreeMap<ExprId, Vec<Taken>>,
+    /// The branches around the statement being executed.
+    pub(super) path: Vec<Taken>,
     calls: Vec<String>,
     /// SOLVE may stand among the statements that run: in INITIAL.
     pub(super) solves_here: bool,
@@ -127,6 +132,8 @@ impl<'a, 's> Executor<'a, 's> {
             in_place: None,
             solves: Vec::new(),
             conductance_fails: None,
+            partly_set: BTreeMap::new(),
+            path: Vec::new(),
             calls: Vec::new(),
             solves_here: false,
             budget: STATEMENT_BUDGET,
@@ -321,12 +328,7 @@ impl<'a, 's> Executor<'a, 's> {
                     decided_by: vec![condition_value],
                     what: "this condition",
                 });
-                let mut taken = env.clone();
-                self.block(then, &mut taken);
-                if let Some(otherwise) = otherwise {
-                    self.block(otherwise, env);
-                }
-                self.merge(condition_value, &taken, env);
+                self.branches((condition_value, condition.span), then, otherwise.as_ref(), env);
             }
             StatementKind::Call { callee, args } => self.call_statement(callee, args, env),
             StatementKind::Solve {
@@ -481,7 +483,10 @@ impl<'a, 's> Executor<'a, 's> {
             return nan;
         }
         match inner.first().and_then(|s| s.get(&callee.name.name)).copied().flatten() {
-            Some(value) => value,
+            Some(value) => {
+                self.warn_partly_returned(&callee.name, value);
+                value
+            }
             None if self.exhausted => nan, // its body was cut short
             None => {
                 self.error(
