@@ -315,6 +315,45 @@ fn two_cells_of_one_group_with_a_fork_at_a_root() {
     println!("{}", bench.check(6));
 }
 
+/// What both hosts say of experiments whose mechanisms talk to each other, receive events, are joined or draw noise.
+fn agree(name: &'static str, least_spikes: usize) {
+    let mut bench = Bench::new(name);
+    let mut table = Table {
+        name: bench.name,
+        text: String::new(),
+    };
+    bench.hosts_agree(least_spikes, &mut table);
+    println!("{}", table.text);
+}
+
+#[test]
+fn synapses_with_generators() {
+    agree("synapses", 4);
+}
+
+#[test]
+fn synapses_by_label_place_and_region() {
+    agree("placements", 4);
+}
+
+/// Concentrations, a pool, and Nernst's potential with its tangents bound as calcium is.
+#[test]
+fn calcium_between_mechanisms() {
+    agree("calcium", 4);
+}
+
+/// Populations, rules, delays and gap junctions; cells that junctions join share a group.
+#[test]
+fn network_of_populations() {
+    agree("network", 28);
+}
+
+/// The same random numbers in both hosts.
+#[test]
+fn noise_by_seed() {
+    agree("noise", 4);
+}
+
 /// The rest of what a request can say: other policies, painted properties, ions, envelopes, ion probes, sample times
 /// between steps, and forgetting, which makes every name a derived one.
 #[test]
@@ -461,7 +500,7 @@ fn arbor_says_what_it_cannot_do() {
             })
         }
     };
-    assert_eq!(refused(&|r| r.protocol = 2).kind, "protocol");
+    assert_eq!(refused(&|r| r.protocol = 1).kind, "protocol");
     assert_eq!(
         refused(&ask(Variable::MembraneCurrent { at: (0, 0.5) })).kind,
         "unsupported"
