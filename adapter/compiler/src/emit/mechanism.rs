@@ -163,9 +163,12 @@ impl Unit<'_> {
     /// The tangent ion of an ion for a slot; `slot` is C.
     pub(super) fn tangent_ion(&self, ion: usize, slot: &str) -> String {
         let ions = self.tangent.map_or(&[][..], |(t, _)| &t.ions);
-        let at = ions.iter().position(|&i| i == ion).unwrap_or(0);
         let first = self.mechanism.ions.len() + 2 * self.n_slots();
-        format!("pp->ion_states[{} + {} * {slot}]", first + at, ions.len())
+        match ions.iter().position(|&i| i == ion) {
+            Some(at) => format!("pp->ion_states[{} + {} * {slot}]", first + at, ions.len()),
+            // a slip of ours must not become another ion's memory: this does not compile
+            None => format!("no_tangent_of_ion_{ion}"),
+        }
     }
 
     /// True if several instances may share a CV, or instances are not in the order of their CVs.
@@ -251,6 +254,8 @@ impl Unit<'_> {
             .mechanism
             .concentrations
             .iter()
+            // where nobody reads the concentration there is no tangent ion to tell
+            .filter(|c| self.tangent.is_some_and(|(t, _)| t.ions.contains(&c.ion)))
             .filter_map(|c| Some((c.ion, array(c.quantity), self.active(c.state)?)))
             .collect();
         if !carried.is_empty() {
