@@ -112,10 +112,15 @@ fn unary_derivative(g: &mut Graph, op: Unary, a: ExprId, f: ExprId, da: ExprId) 
 
 /// `da / b`, and 0 where da = 0 even if b = 0 too: sqrt(max(x, 0)) stays at 0 for x < 0, and so does its slope.
 fn quotient_unless_still(g: &mut Graph, da: ExprId, b: ExprId) -> ExprId {
+    let quotient = g.div(da, b);
+    unless_still(g, da, quotient)
+}
+
+/// `slope`, and 0 where da = 0.
+fn unless_still(g: &mut Graph, da: ExprId, slope: ExprId) -> ExprId {
     let zero = g.zero();
     let still = g.binary(Binary::Eq, da, zero);
-    let quotient = g.div(da, b);
-    g.select(still, zero, quotient)
+    g.select(still, zero, slope)
 }
 
 /// d f(a, b), where `f` is the node of `f(a, b)` itself.
@@ -148,6 +153,9 @@ fn binary_derivative(
             let power = g.binary(Binary::Pow, a, lowered);
             let by_base = g.mul(b, power);
             let by_base = g.mul(by_base, da);
+            // a^(b−1) is infinite at a = 0 for b < 1, where a base that stays at 0 makes no difference
+            let tame = g.as_constant(b).is_some_and(|b| b >= 1.0);
+            let by_base = if tame { by_base } else { unless_still(g, da, by_base) };
             if g.is_zero(db) {
                 return by_base;
             }
@@ -256,14 +264,27 @@ impl Moved<'_> {
         }
     }
 
+    /// For every node whether it can change with a slot.
+    fn moved_nodes(&self, g: &Graph) -> Vec<bool> {
+        let mut moved = vec![false; g.len()];
+        for id in g.ids() {
+            moved[id.index()] = match g.node(id) {
+                Node::Leaf(leaf) => self.moves(leaf),
+                Node::Const(_) | Node::Unary(..) | Node::Binary(..) | Node::Select(..) => {
+                    g.operands(id).iter().any(|o| moved[o.index()])
+                }
+            };
+        }
+        moved
+    }
+
     /// Stored variables that a slot can reach: through V, an ion, a parameter, or one another.
     fn find_active(&mut self, m: &Mechanism) {
         loop {
             let before = self.active.len();
+            let moved = self.moved_nodes(&m.graph);
             for (state, value) in Hook::ALL.into_iter().flat_map(|hook| m.kernel(hook).states()) {
-                if m.states[state].storage != Storage::Observed
-                    && !self.active.contains(&state)
-                    && m.graph.leaves(&[value]).into_iter().any(|leaf| self.moves(leaf))
+                if m.states[state].storage != Storage::Observed && !self.active.contains(&state) && moved[value.index()]
                 {
                     self.active.push(state);
                 }
@@ -276,9 +297,10 @@ impl Moved<'_> {
     }
 
     fn one_sided(&self, m: &Mechanism, kinks: &[Kink]) -> Vec<Diagnostic> {
+        let moved = self.moved_nodes(&m.graph);
         let mut spans: Vec<(Span, &'static str)> = kinks
             .iter()
-            .filter(|k| m.graph.leaves(&k.decided_by).into_iter().any(|leaf| self.moves(leaf)))
+            .filter(|k| k.decided_by.iter().any(|e| moved[e.index()]))
             .map(|k| (k.span, k.what))
             .collect();
         spans.sort_unstable();
@@ -331,7 +353,9 @@ impl Moved<'_> {
                 }
             }
         }
-        out.retain(|(output, partials)| matches!(output, Output::State(_)) || !partials.is_empty());
+        // what is added may be left out; what replaces something must replace its tangent too, though by nothing
+        let adds = |o| matches!(o, Output::Current | Output::Conductance | Output::IonCurrent(_));
+        out.retain(|&(output, ref partials)| !adds(output) || !partials.is_empty());
         out
     }
 }

@@ -340,8 +340,11 @@ impl Assembly<'_, '_> {
             let zero = graph.zero();
             of_kinks.entry(leaf).or_insert(zero);
         }
+        // one pass for all: a file may hold thousands
+        let all: Vec<ExprId> = kinks.iter().flat_map(|k| &k.decided_by).copied().collect();
+        let mut renumbered = graph.substitute(&all, &of_kinks).into_iter();
         for kink in kinks {
-            kink.decided_by = graph.substitute(&kink.decided_by, &of_kinks);
+            kink.decided_by = renumbered.by_ref().take(kink.decided_by.len()).collect();
         }
     }
 
