@@ -29,6 +29,9 @@ pub struct CellDescription {
     /// Point processes, in the order in which Arbor's decor would place them; the targets of events are numbered through
     /// all of them (see [`SynapsePlacement`]).
     pub synapses: Vec<SynapsePlacement>,
+    /// Whether point processes that superpose and have equal parameters may share one instance, as Arbor's property of
+    /// that name says. A shared instance's states are sums.
+    pub coalesce_synapses: bool,
     /// Sites of gap junctions.
     pub junctions: Vec<JunctionPlacement>,
     /// Current clamps.
@@ -51,6 +54,7 @@ impl CellDescription {
             globals: BTreeMap::new(),
             voltage_processes: Vec::new(),
             synapses: Vec::new(),
+            coalesce_synapses: true,
             junctions: Vec::new(),
             clamps: Vec::new(),
             detectors: Vec::new(),

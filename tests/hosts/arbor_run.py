@@ -124,6 +124,7 @@ class Recipe(A.recipe):
         self.request = request
         self.cells = [build(c) for c in request["cells"]]
         self.properties = A.neuron_cable_properties()
+        self.properties.coalesce_synapses = request["coalesce_synapses"]
         self.properties.catalogue = A.load_catalogue(request["catalogue"])
         for ion, valence in request["valences"].items():
             # concentrations and potentials are each cell's own; a new ion wants some here

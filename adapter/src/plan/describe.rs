@@ -50,6 +50,7 @@ pub(crate) fn describe(plan: &Plan, cell: &PlannedCell, x: &[f64], variant: Vari
         };
         list.push(paint);
     }
+    description.coalesce_synapses = plan.coalesces();
     for point in &cell.synapses {
         description.synapses.push(SynapsePlacement {
             mechanism: variant.name(&point.mechanism),

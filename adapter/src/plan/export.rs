@@ -117,6 +117,7 @@ impl Request {
             gap_junctions: plan.network.gap_junctions.iter().map(gap_row).collect(),
             generators: plan.network.generators.iter().map(generator_row).collect(),
             seed: plan.network.seed,
+            coalesce_synapses: plan.coalesces(),
             record: Vec::new(),
             probes: Vec::new(),
             dt_ms: time.dt_ms,

@@ -184,6 +184,12 @@ impl Plan {
         self.slots.iter().map(|s| s.value).collect()
     }
 
+    /// Whether equal point processes may share an instance. Not where one of them is looked at: which ones share depends
+    /// on the slots, and the states of a shared instance are sums.
+    pub fn coalesces(&self) -> bool {
+        self.probes.iter().all(|p| p.target.is_none())
+    }
+
     /// Index of a slot.
     pub fn slot(&self, name: &str) -> Option<usize> {
         self.slots.iter().position(|s| s.name == name)

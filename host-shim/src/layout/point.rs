@@ -74,7 +74,7 @@ impl Context<'_> {
             let by_cv = a.cv.cmp(&b.cv);
             by_cv.then_with(|| by_values(a, b)).then(a.target.cmp(&b.target))
         });
-        let merges = merges(info);
+        let merges = self.cell.coalesce_synapses && merges(info);
         let mut instances = Vec::with_capacity(placed.len());
         for (k, here) in placed.iter().enumerate() {
             let previous = k.checked_sub(1).map(|k| &placed[k]).filter(|_| merges);

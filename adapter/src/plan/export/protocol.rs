@@ -36,6 +36,8 @@ pub struct Request {
     pub generators: Vec<GeneratorRow>,
     /// Seed of the noise that mechanisms draw.
     pub seed: u64,
+    /// Arbor's property of that name.
+    pub coalesce_synapses: bool,
     /// What to sample.
     pub record: Vec<Quantity>,
     /// What the samples mean.

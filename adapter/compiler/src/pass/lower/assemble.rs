@@ -6,7 +6,7 @@ use super::execute::{self, Env, Kink};
 use super::symbols::{Role, Symbol, Symbols};
 use super::{Executed, Integrator, Kernels, Lowered, solve};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::ir::graph::{ExprId, Graph, Leaf};
+use crate::ir::graph::{Binary, ExprId, Graph, Leaf, Node, Type, Unary};
 use crate::ir::mechanism::{Concentration, Hook, IonRead, Kernel, Kind, Mechanism, Output, StateVar, Storage};
 use crate::pass::differentiate::derivative;
 use crate::syntax::ast::Ast;
@@ -469,7 +469,7 @@ fn superposes(m: &mut Mechanism) -> bool {
     let zero = g.zero();
     let at_rest: BTreeMap<Leaf, ExprId> = own.iter().map(|&l| (l, zero)).collect();
     for &(output, e) in m.currents.outputs.iter().chain(&m.advance.outputs) {
-        if matches!(output, Output::Diffusive(_)) || !is_zero_sum(g, e, &at_rest) {
+        if matches!(output, Output::Diffusive(_)) || !is_zero_sum(g, e, &at_rest) || bends(g, e, &own) {
             return false;
         }
         for &leaf in &own {
@@ -481,6 +481,9 @@ fn superposes(m: &mut Mechanism) -> bool {
     }
     for &(output, e) in &m.net_receive.outputs {
         let Output::State(s) = output else { return false };
+        if bends(g, e, &own) {
+            return false;
+        }
         for &leaf in &own {
             let slope = derivative(g, e, leaf);
             let expected = if leaf == Leaf::State(u32_of(s)) { 1.0 } else { 0.0 };
@@ -492,6 +495,30 @@ fn superposes(m: &mut Mechanism) -> bool {
         }
     }
     true
+}
+
+/// Whether a condition or a jump in `e` looks at the states: equal slopes on both sides do not make it linear.
+fn bends(g: &Graph, e: ExprId, own: &[Leaf]) -> bool {
+    let mut reads = vec![false; g.len()];
+    for id in g.reachable(&[e]) {
+        let node = g.node(id);
+        reads[id.index()] = match node {
+            Node::Leaf(leaf) => own.contains(&leaf),
+            Node::Const(_) | Node::Unary(..) | Node::Binary(..) | Node::Select(..) => {
+                g.operands(id).iter().any(|o| reads[o.index()])
+            }
+        };
+        let kinked = g.type_of(id) == Type::Truth
+            || matches!(
+                node,
+                Node::Unary(Unary::Abs | Unary::Floor | Unary::Ceil | Unary::Trunc, _)
+                    | Node::Binary(Binary::Min | Binary::Max, ..)
+            );
+        if kinked && reads[id.index()] {
+            return true;
+        }
+    }
+    false
 }
 
 fn is_zero_sum(g: &mut Graph, e: ExprId, at_rest: &BTreeMap<Leaf, ExprId>) -> bool {
