@@ -10,6 +10,9 @@ use crate::ir::graph::{ExprId, Leaf};
 use crate::ir::mechanism::{Hook, IonQuantity, Output};
 use crate::pass::differentiate::Partials;
 
+/// Statements of a loop beyond which it is not optimised as usual.
+const LARGE: usize = 600;
+
 /// A partial as C: an expression that is valid in the second loop.
 pub(super) type PartialText = BTreeMap<ExprId, String>;
 
@@ -202,14 +205,13 @@ impl Unit<'_> {
         let outputs = &m.kernel(hook).outputs;
         let mut roots: Vec<ExprId> = outputs.iter().map(|&(_, e)| e).collect();
         roots.extend(sums.iter().flat_map(|(_, p)| p).map(|&(_, e)| e));
-        let mut out = format!(
+        let signature = format!(
             "static void {}_{}(arb_mechanism_ppack* pp) {{\n",
             Names::symbol(&self.name),
             hook_name(hook)
         );
         if roots.is_empty() {
-            out.push_str("    (void)pp;\n}\n\n");
-            return out;
+            return signature + "    (void)pp;\n}\n\n";
         }
         let mut code = kernel::write(&m.graph, &roots, &|leaf| self.leaf_name(leaf));
         let mixed = outputs.iter().filter_map(|&(o, _)| {
@@ -219,6 +221,12 @@ impl Unit<'_> {
         code.leaves.extend(mixed);
         code.leaves.sort_unstable();
         code.leaves.dedup();
+        let large = code.body.lines().count() > LARGE;
+        let mut out = if large {
+            format!("GD_LARGE {signature}")
+        } else {
+            signature
+        };
         out.push_str(&self.scalars(&code.leaves));
         out.push_str(&code.hoisted);
         if self.forgets(hook) {

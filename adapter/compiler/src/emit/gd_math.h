@@ -6,6 +6,13 @@
 #include <string.h>
 
 #define GD_BLOCK 64u
+/* Compilers take minutes to optimise loops of thousands of statements, which gain nothing by it. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define GD_LARGE __attribute__((optimize("O1")))
+#else
+#define GD_LARGE
+#endif
+
 #define GD_INLINE static inline __attribute__((always_inline, unused))
 #if defined(__clang__)
 #define GD_VECTORISE _Pragma("clang loop vectorize(assume_safety)")

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Integrator;
 use super::execute::{Env, Executor, InPlace, V_OF_CURRENT};
+use super::solve;
 use super::symbols::{Role, Symbol};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ir::graph::ExprId;
@@ -112,7 +113,10 @@ impl Executor<'_, '_> {
                     Some(InPlace::Cnexp) => env.variables[i] = Some(self.cnexp_step(i, rate)),
                     Some(InPlace::Stochastic) => {
                         if let Some(now) = env.variables[i] {
-                            env.variables[i] = Some(self.stochastic_step(now, rate, span));
+                            let next = self.stochastic_step(now, rate, span);
+                            let placeholder = solve::moved(self.symbols.variables.len(), self.moved.len());
+                            self.moved.push((placeholder, next));
+                            env.variables[i] = Some(self.graph.leaf(placeholder));
                         }
                     }
                     None => {}

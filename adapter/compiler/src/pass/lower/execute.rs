@@ -104,6 +104,9 @@ pub(super) struct Executor<'a, 's> {
     pub(super) integrator: Integrator,
     /// While a block runs whose equations move their states at once.
     pub(super) in_place: Option<InPlace>,
+    /// Values of states that a `stochastic` block has moved, by the placeholders that stand for them until it ends: the
+    /// noise they contain is not that of the equations which read them.
+    pub(super) moved: Vec<(Leaf, ExprId)>,
     /// Linear systems solved by the kernel at hand.
     pub(super) solves: Vec<LinearSolve>,
     /// While a conductance is derived: whether Arbor's compiler would give up on the expression.
@@ -130,6 +133,7 @@ impl<'a, 's> Executor<'a, 's> {
             kinks: Vec::new(),
             integrator,
             in_place: None,
+            moved: Vec::new(),
             solves: Vec::new(),
             conductance_fails: None,
             partly_set: BTreeMap::new(),

@@ -36,6 +36,11 @@ pub(super) fn old(state: usize) -> Leaf {
     Leaf::Placeholder(u32::try_from(state + 1).unwrap_or(u32::MAX))
 }
 
+/// Placeholder of the `k`-th state that a `stochastic` block has moved, of a file with `n` variables.
+pub(super) fn moved(n: usize, k: usize) -> Leaf {
+    old(n + k)
+}
+
 /// The equations of one block over placeholders.
 struct System {
     states: Vec<usize>,
@@ -133,10 +138,14 @@ impl Executor<'_, '_> {
         env: &mut Env,
         method: impl FnOnce(&mut Self, &System, &Env) -> Vec<ExprId>,
     ) {
-        let values = self.place_holders(env);
+        let mut values = self.place_holders(env);
         self.in_place = in_place;
         self.run_equations(callable, env);
         self.in_place = None;
+        for (placeholder, value) in std::mem::take(&mut self.moved) {
+            let value = self.graph.substitute(&[value], &values)[0];
+            values.insert(placeholder, value);
+        }
         let rates = std::mem::take(&mut env.rates);
         let parts = std::mem::take(&mut env.system);
         if rates.is_empty() {
