@@ -113,6 +113,71 @@ fn reference_python() -> PathBuf {
     python
 }
 
+// ---- INCLUDE
+
+/// A mechanism whose parameters stand in a file that a file in another folder includes.
+fn include(bench: &Bench) {
+    fs::create_dir(bench.path("shared")).unwrap();
+    let mechanism = "NEURON { SUFFIX inc NONSPECIFIC_CURRENT i RANGE g }\nINCLUDE \"shared/all.inc\" : both\n\nBREAKPOINT { i = g*(v - e) }\n";
+    fs::write(bench.path("inc.mod"), mechanism).unwrap();
+    fs::write(
+        bench.path("shared/all.inc"),
+        "TITLE all\nINCLUDE \"parameters.inc\"\nASSIGNED { v (mV) }",
+    )
+    .unwrap();
+    let parameters = "PARAMETER {\n    g = 0.001 (S/cm2) : leak\n    e = -70 (mV)\n}\n";
+    fs::write(bench.path("shared/parameters.inc"), parameters).unwrap();
+}
+
+#[test]
+fn included_files_are_found_from_the_file_that_includes_them() {
+    let bench = Bench::new();
+    include(&bench);
+    let json = bench.run("check inc.mod --json");
+    assert_eq!((json.code, json.stdout.as_str()), (Some(0), "[]\n"), "{}", json.stderr);
+    let emitted = bench.run("emit inc.mod --wrt g --to c -o out");
+    assert_eq!(emitted.code, Some(0), "{}", emitted.stderr);
+
+    // a fault in it is shown as it stands there, at the line of the INCLUDE
+    fs::write(
+        bench.path("shared/parameters.inc"),
+        "PARAMETER { g = 1 e = 2 }\nASSIGNED {\n    g\n}\n",
+    )
+    .unwrap();
+    let twice = bench.run("check inc.mod");
+    assert_eq!(twice.code, Some(1));
+    assert!(twice.stdout.contains("inc.mod:2:"), "{}", twice.stdout);
+    assert!(twice.stdout.contains("\n 2 |     g\n   |     ^\n"), "{}", twice.stdout);
+}
+
+#[test]
+fn an_include_that_fails_is_a_diagnostic_at_its_line() {
+    let bench = Bench::new();
+    include(&bench);
+    fs::write(bench.path("shared/parameters.inc"), "INCLUDE \"../shared/all.inc\"").unwrap();
+    let cycle = bench.run("check inc.mod --json");
+    assert_eq!(cycle.code, Some(1), "{}", cycle.stderr);
+    let found = &cycle.json()[0];
+    assert_eq!(
+        (&found["code"], &found["line"]),
+        (&"bad-include".into(), &2.into()),
+        "{found}"
+    );
+    fs::remove_file(bench.path("shared/parameters.inc")).unwrap();
+    for command in [
+        "check inc.mod",
+        "emit inc.mod --wrt g --to c -o out",
+        "build inc.mod -o x-catalogue.so",
+    ] {
+        let missing = bench.run(command);
+        assert_eq!(missing.code, Some(1), "{command}: {}", missing.stderr);
+        let said = format!("{}{}", missing.stdout, missing.stderr);
+        let expected = "inc.mod:2:1: error[bad-include]: cannot read `shared/parameters.inc`: ";
+        assert!(said.contains(expected), "{command}: {said}");
+        assert!(said.contains("(included by `shared/all.inc`)"), "{command}: {said}");
+    }
+}
+
 // ---- check
 
 #[test]

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use compiler::FileDiagnostic;
+use compiler::syntax::include::complete;
 
 use super::diagnostics::{self, Style, Tally};
 use super::{Context, ExitStatus, Failure, count, sources};
@@ -25,19 +26,23 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
-    let sources = sources::read_mods(&args.files)?;
+    let mods = sources::read_mods(&args.files)?;
+    let sources = &mods.sources;
     let found: Vec<FileDiagnostic> = sources
         .iter()
         .enumerate()
-        .flat_map(|(file, source)| compiler::check(&source.text).into_iter().map(move |d| (file, d)))
+        .flat_map(|(file, source)| {
+            let all = complete(compiler::check(&source.text), &mods.failures_of(file));
+            all.into_iter().map(move |d| (file, d))
+        })
         .collect();
     let tally = Tally::of(&found);
     if context.json {
-        context.print_json(&diagnostics::to_json(&sources, &found))?;
+        context.print_json(&diagnostics::to_json(sources, &found))?;
     } else {
         if !found.is_empty() {
             let style = Style::choose(&io::stdout());
-            context.print(&diagnostics::render_all(&sources, &found, style))?;
+            context.print(&diagnostics::render_all(sources, &found, style))?;
         }
         context.summary(&format!("{} checked: {tally}", count(sources.len(), "file")))?;
     }

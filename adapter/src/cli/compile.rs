@@ -68,7 +68,10 @@ impl CompileArgs {
     /// Reads, compiles, and shows the diagnostics: as text on standard error, or with `--json`, if the sources are
     /// rejected, as the only member of the result.
     pub(super) fn compile(&self, context: &Context) -> Result<Job, Failure> {
-        let sources = sources::read_mods(&self.files)?;
+        let sources::Mods { sources, failures } = sources::read_mods(&self.files)?;
+        if !failures.is_empty() {
+            return Err(reject(&sources, CompileError::Rejected(failures), context));
+        }
         let mut options = Options {
             rebound: Vec::new(),
             slots: Vec::new(),
@@ -95,18 +98,24 @@ impl CompileArgs {
                     compiled,
                 })
             }
-            Err(error) => {
-                if let CompileError::Rejected(found) = &error {
-                    if context.json {
-                        context.print_json(&json!({ "diagnostics": diagnostics::to_json(&sources, found) }))?;
-                    } else {
-                        show(&sources, found, context);
-                    }
-                }
-                Err(error.into())
-            }
+            Err(error) => Err(reject(&sources, error, context)),
         }
     }
+}
+
+/// Shows why the sources were rejected.
+fn reject(sources: &[Source], error: CompileError, context: &Context) -> Failure {
+    if let CompileError::Rejected(found) = &error {
+        if context.json {
+            let document = json!({ "diagnostics": diagnostics::to_json(sources, found) });
+            if let Err(failure) = context.print_json(&document) {
+                return failure;
+            }
+        } else {
+            show(sources, found, context);
+        }
+    }
+    error.into()
 }
 
 fn show(sources: &[Source], found: &[FileDiagnostic], context: &Context) {

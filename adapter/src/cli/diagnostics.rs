@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::io::IsTerminal;
 
 use compiler::diagnostic::line_col;
+use compiler::syntax::include::LINE_END;
 use compiler::{Diagnostic, FileDiagnostic, Severity, Source, Span};
 use miette::{LabeledSpan, MietteHandler, MietteHandlerOpts, NamedSource, ReportHandler};
 use serde_json::{Value, json};
@@ -94,7 +95,7 @@ fn render(source: &Source, diagnostic: &Diagnostic, style: Style) -> String {
         Style::Fancy { colour } => {
             let handler = MietteHandlerOpts::new().unicode(true).color(colour).build();
             let report = Report {
-                text: NamedSource::new(&source.name, source.text.clone()),
+                text: NamedSource::new(&source.name, source.text.replace(LINE_END, " ")),
                 diagnostic,
             };
             let mut out = String::new();
@@ -137,10 +138,10 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// The same number of bytes without control characters, so that spans still fit.
+/// The same number of bytes without control characters but those that end lines, so that spans still fit.
 fn printable(text: &str) -> String {
     let replace = |c: char| match c {
-        '\n' | '\r' | '\t' => c,
+        '\n' | '\r' | '\t' | LINE_END => c,
         c if c.is_ascii_control() => '?',
         // all of these take two bytes in UTF-8, like the middle dot
         c if c.is_control() => '·',
@@ -174,9 +175,11 @@ fn plain(source: &Source, d: &Diagnostic) -> String {
 fn excerpt(text: &str, span: Span) -> Option<(String, String)> {
     let widen = |part: &str| part.replace('\t', "    ");
     let start = span.start.min(text.len());
-    let line_start = text.get(..start)?.rfind('\n').map_or(0, |i| i + 1);
+    // of an included text, which stands in one line, only the line it had in its file
+    let line_start = text.get(..start)?.rfind(['\n', LINE_END]).map_or(0, |i| i + 1);
     let rest = text.get(line_start..)?;
     let line = rest.lines().next().unwrap_or_default();
+    let line = line.split(LINE_END).next().unwrap_or_default();
     let before = line.get(..(start - line_start).min(line.len()))?;
     let end = span.end.min(line_start + line.len()).max(line_start + before.len());
     let under = text.get(line_start + before.len()..end)?;

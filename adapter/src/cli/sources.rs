@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use compiler::Source;
+use compiler::syntax::include::expand;
+use compiler::{Diagnostic, FileDiagnostic, Source};
 
 use super::{ExitStatus, Failure};
 
@@ -98,18 +99,43 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String, ReadError> {
     })
 }
 
-/// Mechanism sources, named by their paths.
+/// Mechanisms as read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Mods {
+    /// Their sources, named by their paths, with what they INCLUDE.
+    pub sources: Vec<Source>,
+    /// The INCLUDEs that failed.
+    pub failures: Vec<FileDiagnostic>,
+}
+
+impl Mods {
+    /// The INCLUDEs of one file that failed.
+    pub fn failures_of(&self, file: usize) -> Vec<Diagnostic> {
+        let own = self.failures.iter().filter(|(i, _)| *i == file);
+        own.map(|(_, d)| d.clone()).collect()
+    }
+}
+
+/// Mechanism sources and what they INCLUDE.
 ///
 /// # Errors
-/// The [`ReadError`] of the first file that cannot be read.
-pub fn read_mods(paths: &[PathBuf]) -> Result<Vec<Source>, ReadError> {
-    paths
-        .iter()
-        .map(|path| {
-            Ok(Source {
-                name: path.display().to_string(),
-                text: read_text(path, MAX_MOD_BYTES)?,
+/// The [`ReadError`] of the first file that cannot be read; a file that is only included is no error, but a diagnostic.
+pub fn read_mods(paths: &[PathBuf]) -> Result<Mods, ReadError> {
+    let mut mods = Mods::default();
+    for (file, path) in paths.iter().enumerate() {
+        let text = read_text(path, MAX_MOD_BYTES)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let expanded = expand(&text, |name| {
+            read_text(&folder.join(name), MAX_MOD_BYTES).map_err(|error| match error {
+                ReadError::Io { source, .. } => source.to_string(), // the diagnostic names the file
+                ReadError::TooLarge { .. } | ReadError::NotUtf8 { .. } => error.to_string(),
             })
-        })
-        .collect()
+        });
+        mods.failures.extend(expanded.failures.into_iter().map(|d| (file, d)));
+        mods.sources.push(Source {
+            name: path.display().to_string(),
+            text: expanded.text,
+        });
+    }
+    Ok(mods)
 }

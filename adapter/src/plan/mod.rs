@@ -19,7 +19,8 @@ mod sources;
 
 use std::path::{Path, PathBuf};
 
-use compiler::{Compiled, FileDiagnostic, Options, SlotSpec, Source};
+use compiler::syntax::include::expand;
+use compiler::{CompileError, Compiled, FileDiagnostic, Options, SlotSpec, Source};
 
 use host_shim::Network;
 
@@ -52,7 +53,7 @@ pub struct PlannedSlot {
 /// A file that went into the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
-    /// What it is: `experiment`, `mechanism`, `morphology`.
+    /// What it is: `experiment`, `mechanism`, `include`, `morphology`.
     pub role: &'static str,
     /// Where it is.
     pub path: PathBuf,
@@ -119,20 +120,27 @@ impl Plan {
     pub fn of(experiment: Experiment, base: PathBuf, mut inputs: Vec<Input>) -> Result<Self, PlanError> {
         check_name(&experiment.name)?;
         check_times(&experiment)?;
-        let mut sources = Vec::new();
+        let (mut sources, mut failures) = (Vec::new(), Vec::new());
         for path in &experiment.mechanisms {
             let path = join(&base, path);
             let bytes = read(&path)?;
             let text = String::from_utf8(bytes.clone()).map_err(|_| PlanError::Encoding { path: path.clone() })?;
-            sources.push(Source {
-                name: path.display().to_string(),
-                text,
-            });
+            let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
             inputs.push(Input {
                 role: "mechanism",
-                path,
+                path: path.clone(),
                 bytes,
             });
+            let expanded = expand(&text, |name| include(join(&folder, Path::new(name)), &mut inputs));
+            failures.extend(expanded.failures.into_iter().map(|d| (sources.len(), d)));
+            sources.push(Source {
+                name: path.display().to_string(),
+                text: expanded.text,
+            });
+        }
+        if !failures.is_empty() {
+            let source = CompileError::Rejected(failures);
+            return Err(PlanError::Compile { sources, source });
         }
         let options = Options {
             slots: experiment
@@ -228,6 +236,20 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, PlanError> {
         path: path.to_path_buf(),
         source,
     })
+}
+
+/// The text of a file that a mechanism includes; a file that several include goes into the plan once.
+fn include(path: PathBuf, inputs: &mut Vec<Input>) -> Result<String, String> {
+    let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
+    let text = String::from_utf8(bytes.clone()).map_err(|_| "it is not UTF-8 text".to_string())?;
+    if !inputs.iter().any(|i| i.path == path) {
+        inputs.push(Input {
+            role: "include",
+            path,
+            bytes,
+        });
+    }
+    Ok(text)
 }
 
 /// More samples than this are a slip of the pen: one probe of so many takes 80 MB.

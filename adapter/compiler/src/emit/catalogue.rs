@@ -45,6 +45,7 @@ pub fn emit(entries: &[Entry<'_>], slots: &Slots, abi: AbiLevel, integrator: Int
             name: entry.plain.name.clone(),
             mechanism: entry.plain,
             tangent: None,
+            diverging: Vec::new(),
         };
         out.push_str(&plain.emit());
         names.push(plain.name);
@@ -54,6 +55,7 @@ pub fn emit(entries: &[Entry<'_>], slots: &Slots, abi: AbiLevel, integrator: Int
                 name,
                 mechanism: &tangent.mechanism,
                 tangent: Some((tangent, slots)),
+                diverging: tangent.mechanism.graph.diverging(),
             };
             out.push_str(&unit.emit());
             names.push(unit.name);

@@ -110,6 +110,9 @@ GD_INLINE double gd_tanh(double x) {
 GD_INLINE double gd_min(double a, double b) { return a < b ? a : b; }
 GD_INLINE double gd_max(double a, double b) { return a > b ? a : b; }
 
+/* d w, and 0 where w = 0: what does not move moves nothing, even where d is infinite, as that of sqrt(x) at x = 0. */
+GD_INLINE double gd_moved(double d, double w) { return w == 0.0 ? 0.0 : d * w; }
+
 /* As gd_gather, gd_scatter_add below, for indices in any order and with repetitions. */
 GD_INLINE const double* gd_gather_each(const double* base, const int32_t* index, uint32_t n, double* buffer) {
     for (uint32_t j = 0; j < n; ++j) buffer[j] = base[index[j]];

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 use super::{IonRow, Names, Seed, Slots};
-use crate::ir::graph::Leaf;
+use crate::ir::graph::{ExprId, Leaf};
 use crate::ir::mechanism::{Field, Hook, IonQuantity, Kind, Mechanism, Output, Storage};
 use crate::pass::differentiate::{Partials, Tangent};
 
@@ -18,6 +18,8 @@ pub(super) struct Unit<'a> {
     pub(super) name: String,
     pub(super) mechanism: &'a Mechanism,
     pub(super) tangent: Option<(&'a Tangent, &'a Slots)>,
+    /// By node: whether a partial may be infinite.
+    pub(super) diverging: Vec<bool>,
 }
 
 /// The C identifier of a name: elements of arrays are spelt `ca__3`.
@@ -26,6 +28,15 @@ pub(super) fn identifier(name: &str) -> String {
 }
 
 impl Unit<'_> {
+    /// A partial times what it belongs to.
+    pub(super) fn term(&self, partial: ExprId, text: &str, factor: &str) -> String {
+        if self.diverging.get(partial.index()).is_some_and(|&d| d) {
+            format!("gd_moved({text}, {factor})")
+        } else {
+            product(text, factor)
+        }
+    }
+
     pub(super) fn seeds(&self) -> Vec<&Seed> {
         match self.tangent {
             Some((_, slots)) => slots
@@ -339,7 +350,7 @@ impl Unit<'_> {
 }
 
 /// `partial * factor`, without a factor of one.
-pub(super) fn product(partial: &str, factor: &str) -> String {
+fn product(partial: &str, factor: &str) -> String {
     if partial == super::kernel::literal(1.0) {
         factor.to_string()
     } else if partial.chars().all(|c| c.is_ascii_alphanumeric() || "_.[]".contains(c)) {

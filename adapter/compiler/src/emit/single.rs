@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::Names;
 use super::block::{hook_name, ion_array};
 use super::kernel;
-use super::mechanism::{Unit, product};
+use super::mechanism::Unit;
 use crate::ir::graph::{ExprId, Leaf};
 use crate::ir::mechanism::{Hook, IonQuantity, Output};
 
@@ -164,7 +164,7 @@ impl Unit<'_> {
             let terms: Vec<String> = sum
                 .iter()
                 .filter(|(l, _)| !matches!(l, Leaf::Parameter(_)))
-                .map(|&(leaf, e)| product(&values[&e], &self.single_tangent_of(leaf)))
+                .map(|&(leaf, e)| self.term(e, &values[&e], &self.single_tangent_of(leaf)))
                 .collect();
             let total = if terms.is_empty() {
                 "0.0".into()
@@ -186,7 +186,7 @@ impl Unit<'_> {
                 let Some(&(_, e)) = sum.iter().find(|&&(l, _)| l == leaf) else {
                     continue;
                 };
-                let term = product(&values[&e], &format!("pp->parameters[{column}][i]"));
+                let term = self.term(e, &values[&e], &format!("pp->parameters[{column}][i]"));
                 if let Some((target, share)) = self.single_target(output, &slot.to_string()) {
                     let share = share.map_or(String::new(), |s| format!("{s} * "));
                     let _ = writeln!(text, "            {target} += {share}({term});");

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::block::{PartialText, Rule, ion_array};
-use super::mechanism::{Unit, product};
+use super::mechanism::Unit;
 use crate::ir::graph::Leaf;
 use crate::ir::mechanism::{Hook, Output};
 use crate::pass::differentiate::Partials;
@@ -168,7 +168,7 @@ impl Unit<'_> {
             if matches!(leaf, Leaf::Parameter(_)) {
                 continue;
             }
-            let mut term = product(&partials[&expr], &self.tangent_of(leaf));
+            let mut term = self.term(expr, &partials[&expr], &self.tangent_of(leaf));
             if let Leaf::IonRead(r) = leaf {
                 term = format!(
                     "{}{term}",
@@ -297,7 +297,7 @@ impl Unit<'_> {
                 let Some(&(_, expr)) = sum.iter().find(|&&(l, _)| l == leaf) else {
                     continue;
                 };
-                let term = product(&partials[&expr], "seed[j]");
+                let term = self.term(expr, &partials[&expr], "seed[j]");
                 match (output, self.tangent_destination(hook, output, &slot.to_string())) {
                     (Output::State(s), _) => {
                         let name = self.state_name(s);

@@ -473,6 +473,25 @@ impl Graph {
         self.ids().filter(|id| seen[id.index()]).collect()
     }
 
+    /// For every node whether it may have no finite value where the function it is a partial of has one: it contains a
+    /// logarithm, a power, or a division by a root.
+    pub(crate) fn diverging(&self) -> Vec<bool> {
+        let mut out = vec![false; self.nodes.len()];
+        for (i, &node) in self.nodes.iter().enumerate() {
+            out[i] = match node {
+                Node::Unary(Unary::Log, _) | Node::Binary(Binary::Pow, ..) => true,
+                Node::Binary(Binary::Div, a, b) => {
+                    matches!(self.node(b), Node::Unary(Unary::Sqrt, _)) || out[a.index()] || out[b.index()]
+                }
+                Node::Const(_) | Node::Leaf(_) => false,
+                Node::Unary(_, a) => out[a.index()],
+                Node::Binary(_, a, b) => out[a.index()] || out[b.index()],
+                Node::Select(c, a, b) => out[c.index()] || out[a.index()] || out[b.index()],
+            };
+        }
+        out
+    }
+
     /// The inputs `roots` read, sorted.
     pub fn leaves(&self, roots: &[ExprId]) -> Vec<Leaf> {
         let mut leaves: Vec<Leaf> = self

@@ -106,3 +106,6 @@ impl LinearSolve {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,14 +31,19 @@ pub struct Expanded {
 }
 
 impl Expanded {
-    /// What is `found` in the text, completed: the reason that an INCLUDE failed in place of the refusal of what is left
-    /// of it.
-    pub fn complete(&self, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-        found.retain(|d| !self.failures.iter().any(|f| f.span.start == d.span.start));
-        found.extend(self.failures.iter().cloned());
-        found.sort_by_key(|d| (d.span, d.code));
-        found
+    /// What is `found` in the text, with the reasons of its failures; see [`complete`].
+    pub fn complete(&self, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        complete(found, &self.failures)
     }
+}
+
+/// What is `found` in an expanded text, completed: the reason that an INCLUDE failed in place of the refusal of what is
+/// left of it.
+pub fn complete(mut found: Vec<Diagnostic>, failures: &[Diagnostic]) -> Vec<Diagnostic> {
+    found.retain(|d| !failures.iter().any(|f| f.span.start == d.span.start));
+    found.extend(failures.iter().cloned());
+    found.sort_by_key(|d| (d.span, d.code));
+    found
 }
 
 /// Replaces every `INCLUDE "file"` of `text` by what `read` returns for the file, and so on within that.

@@ -53,7 +53,7 @@ impl Executor<'_, '_> {
                 let index = self.index(name, place.index.as_ref(), len, env)?;
                 return Some(Target::Variable(first + index));
             }
-            _ if place.index.is_some() => {
+            Some(_) if place.index.is_some() => {
                 self.error(Code::BadIndex, name.span, format!("`{}` is not an array", name.name));
                 return None;
             }

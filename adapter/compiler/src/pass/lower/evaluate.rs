@@ -80,7 +80,11 @@ impl Executor<'_, '_> {
 
     fn element(&mut self, name: &Ident, index: &Expr, env: &mut Env) -> ExprId {
         let Some(&Symbol::Array { first, len }) = self.symbols.by_name.get(&name.name) else {
-            self.error(Code::BadIndex, name.span, format!("`{}` is not an array", name.name));
+            if self.symbols.by_name.contains_key(&name.name) {
+                self.error(Code::BadIndex, name.span, format!("`{}` is not an array", name.name));
+            } else {
+                self.error(Code::UnknownName, name.span, format!("`{}` is not declared", name.name));
+            }
             return self.graph.zero();
         };
         let Some(index) = self.index(name, Some(index), len, env) else {

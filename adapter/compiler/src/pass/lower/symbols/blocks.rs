@@ -1,7 +1,7 @@
 //! What the blocks of a file say of it as a whole: its kind, its connections, what can be called and solved.
 
 use super::{Role, Solvable, Symbol, Symbols, Variable};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ir::mechanism::Kind;
 use crate::syntax::ast::{Ast, Callable, Ident, Process};
 
@@ -117,8 +117,9 @@ pub(super) fn kind(ast: &Ast, diagnostics: &mut Vec<Diagnostic>) -> Kind {
         }
     };
     if let (Some(receive), false) = (&ast.net_receive, kind == Kind::Point) {
+        let keyword = Span::new(receive.span.start, receive.span.start + "NET_RECEIVE".len());
         diagnostics.push(
-            Diagnostic::error(Code::Unsupported, receive.span, "only point processes receive events")
+            Diagnostic::error(Code::Unsupported, keyword, "only point processes receive events")
                 .help("make it a POINT_PROCESS"),
         );
     }
