@@ -57,10 +57,11 @@ fn dense(mut m: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
         let pivot = (k..n).max_by(|&i, &j| m[i][k].abs().total_cmp(&m[j][k].abs())).unwrap();
         m.swap(k, pivot);
         b.swap(k, pivot);
+        let pivot_row = m[k].clone();
         for i in k + 1..n {
-            let factor = m[i][k] / m[k][k];
-            for j in k..n {
-                m[i][j] -= factor * m[k][j];
+            let factor = m[i][k] / pivot_row[k];
+            for (x, p) in m[i].iter_mut().zip(&pivot_row).skip(k) {
+                *x -= factor * p;
             }
             b[i] -= factor * b[k];
         }
@@ -107,9 +108,11 @@ impl Symbolic {
     }
 
     fn evaluate(&self, roots: &[ExprId]) -> Vec<f64> {
-        evaluate(&self.graph, roots, |leaf| match leaf {
-            Leaf::Parameter(i) => self.values[i as usize],
-            other => unreachable!("{other:?} is no entry"),
+        evaluate(&self.graph, roots, |leaf| {
+            let Leaf::Parameter(i) = leaf else {
+                unreachable!("{leaf:?} is no entry")
+            };
+            self.values[i as usize]
         })
     }
 }
