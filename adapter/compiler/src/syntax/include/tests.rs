@@ -52,6 +52,15 @@ fn lines_below_an_include_keep_their_numbers() {
 }
 
 #[test]
+fn a_fault_in_an_included_line_ends_with_it() {
+    let faults = "PROCEDURE p() {\n  LOCAL y\n  y = = 1\n  y = = 2\n}\n";
+    let out = expanded("INCLUDE \"p.inc\"", &[("p.inc", faults)]);
+    let messages = |text: &str| parse(text).1.into_iter().map(|d| d.message).collect::<Vec<_>>();
+    assert_eq!(messages(&out.text), messages(faults));
+    assert!(messages(faults).len() >= 2, "{:?}", messages(faults));
+}
+
+#[test]
 fn paths_start_from_the_including_file() {
     let files = [
         (
