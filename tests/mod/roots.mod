@@ -37,12 +37,16 @@ INITIAL {
 }
 
 BREAKPOINT {
-    SOLVE states METHOD cnexp
+    SOLVE first METHOD cnexp
+    SOLVE second METHOD cnexp
     i = g*(sqrt(s) + s^power + q)*(v + 70)
 }
 
-DERIVATIVE states {
+DERIVATIVE first {
     s' = (open(v) - s)/tau
+}
+
+DERIVATIVE second {
     q' = sqrt(s) - q
 }
 
