@@ -147,7 +147,7 @@ fn included_files_are_found_from_the_file_that_includes_them() {
     let twice = bench.run("check inc.mod");
     assert_eq!(twice.code, Some(1));
     assert!(twice.stdout.contains("inc.mod:2:"), "{}", twice.stdout);
-    assert!(twice.stdout.contains("\n 2 |     g\n   |     ^\n"), "{}", twice.stdout);
+    assert!(twice.stdout.contains("\n 2 | g\n   | ^\n"), "{}", twice.stdout);
 }
 
 #[test]
