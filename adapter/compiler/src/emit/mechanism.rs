@@ -165,6 +165,18 @@ impl Unit<'_> {
         format!("pp->state_vars[{n_own} + {n_active} * {slot} + {active}]")
     }
 
+    /// Whether the mechanism reads u or contributes to its equation. One that does not (a pool, a reversal potential) may
+    /// stand where the carrier's ions do not exist, such as on forks without membrane.
+    fn is_carried(&self) -> bool {
+        let touches = |&(output, ref partials): &(Output, Partials)| {
+            matches!(output, Output::Current | Output::Conductance | Output::Voltage)
+                || partials
+                    .iter()
+                    .any(|(l, _)| matches!(l, Leaf::Voltage | Leaf::PeerVoltage))
+        };
+        Hook::ALL.into_iter().flat_map(|hook| self.sums(hook)).any(touches)
+    }
+
     /// The ion that carries u (or, with 1, Dg) of a slot; `slot` is C.
     pub(super) fn carrier_ion(&self, which: usize, slot: &str) -> String {
         let n_ions = self.mechanism.ions.len();
@@ -174,7 +186,8 @@ impl Unit<'_> {
     /// The tangent ion of an ion for a slot; `slot` is C.
     pub(super) fn tangent_ion(&self, ion: usize, slot: &str) -> String {
         let ions = self.tangent.map_or(&[][..], |(t, _)| &t.ions);
-        let first = self.mechanism.ions.len() + 2 * self.n_slots();
+        let carriers = if self.is_carried() { 2 * self.n_slots() } else { 0 };
+        let first = self.mechanism.ions.len() + carriers;
         match ions.iter().position(|&i| i == ion) {
             Some(at) => format!("pp->ion_states[{} + {} * {slot}]", first + at, ions.len()),
             // a slip of ours must not become another ion's memory: this does not compile
@@ -335,7 +348,9 @@ impl Unit<'_> {
             })
             .collect();
         if let Some((tangent, slots)) = self.tangent {
-            rows.extend(super::carrier_ions(slots));
+            if self.is_carried() {
+                rows.extend(super::carrier_ions(slots));
+            }
             for slot in &slots.names {
                 for &i in &tangent.ions {
                     rows.push(IonRow {

@@ -18,7 +18,7 @@ use crate::syntax::ast::{Block, Callable, Expr, Ident, Place, Statement, Stateme
 /// Statements a kernel may execute, inlined calls counted: nested calls could otherwise grow without bound.
 const STATEMENT_BUDGET: usize = 100_000;
 /// Nodes of a graph, for the same reason.
-const NODE_BUDGET: usize = 1_000_000;
+const NODE_BUDGET: usize = 300_000;
 /// Depth of inlined calls.
 const CALL_DEPTH: usize = 64;
 

@@ -53,7 +53,7 @@ struct System {
 }
 
 /// Nodes at which an iteration is cut short: another one would multiply them.
-const NODE_LIMIT: usize = 400_000;
+const NODE_LIMIT: usize = 100_000;
 
 /// Which problem an elimination solves.
 #[derive(Clone, Copy, PartialEq)]
@@ -395,6 +395,7 @@ impl Executor<'_, '_> {
             Problem::Steady | Problem::LongStep => ROOT_ITERATIONS,
         };
         let newton = Newton {
+            span: system.spans.first().copied().unwrap_or_default(),
             leaves,
             matrix: slopes,
             residuals,
@@ -421,7 +422,8 @@ impl Executor<'_, '_> {
         let linear = problem.leaves.iter().all(|l| !of.contains(l));
         let start: Vec<ExprId> = problem.leaves.iter().map(|l| values[l]).collect();
         let mut current = start.clone();
-        for _ in 0..if linear { 1 } else { problem.rounds } {
+        let rounds = if linear { 1 } else { problem.rounds };
+        for round in 1..=rounds {
             let mut here = values.clone();
             here.extend(problem.leaves.iter().copied().zip(current.iter().copied()));
             let matrix = problem.matrix.iter().map(|row| g.substitute(row, &here)).collect();
@@ -437,8 +439,14 @@ impl Executor<'_, '_> {
                 .map(|(&s, &d)| g.add(s, d))
                 .collect();
             self.solves.push(solve);
-            if g.len() > NODE_LIMIT {
-                return Some(current); // the budget's diagnostic says so
+            if g.len() > NODE_LIMIT && round < rounds {
+                let what = "these equations are too large to be solved by Newton's method here";
+                self.diagnostics.push(
+                    Diagnostic::error(Code::NestingTooDeep, problem.span, what)
+                        .note("each iteration is written out")
+                        .help("make the system smaller or linear in its states"),
+                );
+                return Some(current);
             }
         }
         Some(current)
@@ -475,6 +483,7 @@ impl Executor<'_, '_> {
             .collect();
         let residuals = of.iter().map(|&e| g.neg(e)).collect();
         let newton = Newton {
+            span: callable.name.span,
             inertial: vec![false; leaves.len()],
             leaves,
             matrix,
@@ -571,6 +580,7 @@ impl Executor<'_, '_> {
 
 /// A root-finding problem over placeholders: `M δ = r` moves the iterate by δ.
 struct Newton {
+    span: Span,
     leaves: Vec<Leaf>,
     matrix: Vec<Vec<ExprId>>,
     residuals: Vec<ExprId>,
