@@ -158,6 +158,41 @@ fn run_writes_what_it_promises() {
     assert!(out.join("tiny-catalogue.so").exists());
 }
 
+/// hh with its parameters in a file of its own, from the folder of the mechanism.
+#[test]
+fn an_included_file_is_an_input_of_the_run() {
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let hh = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../mechanisms/hh/hh.mod")).unwrap();
+    let start = hh.find("PARAMETER").unwrap();
+    let end = start + hh[start..].find('}').unwrap() + 1;
+    let (before, parameters, after) = (&hh[..start], &hh[start..end], &hh[end..]);
+    fs::create_dir(file("mod")).unwrap();
+    fs::write(file("mod/parameters.inc"), parameters).unwrap();
+    fs::write(file("mod/hh.mod"), format!("{before}INCLUDE \"parameters.inc\"{after}")).unwrap();
+    let sound = fs::read_to_string(experiment("tiny")).unwrap();
+    let changed = sound.replace("../../../mechanisms/hh/hh.mod", "mod/hh.mod");
+    fs::write(file("tiny.json"), changed).unwrap();
+
+    let (whole, split) = (file("whole"), file("split"));
+    run("run", &experiment("tiny"), &["-q", "-o", text(&whole)]).expect(0);
+    run("run", &file("tiny.json"), &["-q", "-o", text(&split)]).expect(0);
+    assert!(
+        read(&whole, "traces.npz") == read(&split, "traces.npz"),
+        "other numbers"
+    );
+    let manifest: Value = serde_json::from_slice(&read(&split, "manifest.json")).unwrap();
+    let inputs = manifest["inputs"].as_array().unwrap();
+    let included = inputs.iter().find(|i| i["role"] == "include").unwrap();
+    assert!(included.to_string().contains("parameters.inc"), "{included}");
+
+    fs::remove_file(file("mod/parameters.inc")).unwrap();
+    let outcome = run("run", &file("tiny.json"), &["-q", "-o", text(&split)]).expect(1);
+    let line = before.matches('\n').count() + 1;
+    let said = format!("hh.mod:{line}:1: error[bad-include]: cannot read `parameters.inc`: ");
+    assert!(outcome.stderr.contains(&said), "{}", outcome.stderr);
+}
+
 #[test]
 fn run_is_deterministic_to_the_bit() {
     let folder = TempDir::new().unwrap();
