@@ -105,8 +105,12 @@ impl Unit<'_> {
         match leaf {
             Leaf::State(s) => format!("old_{}", self.state_name(s as usize)),
             Leaf::IonRead(_) => format!("old_{}", self.leaf_name(leaf)),
+            Leaf::PeerVoltage => {
+                let ion = self.carrier_ion(0, "k");
+                let at = format!("gd_position(pp, pp->node_index[i], {ion}.index[i], pp->peer_index[i])");
+                format!("{ion}.internal_concentration[{at}]")
+            }
             Leaf::Voltage
-            | Leaf::PeerVoltage
             | Leaf::Dt
             | Leaf::Celsius
             | Leaf::Diam
