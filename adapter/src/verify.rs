@@ -72,9 +72,12 @@ pub struct Verdict {
     pub host: String,
     /// The greatest error of all slots; none if some slot has none.
     pub max_rel_error: Option<f64>,
+    /// Greatest difference between the values with and without sensitivities, relative to the greatest of their probe:
+    /// the sensitivities must be those of the same simulation.
+    pub value_difference: f64,
     /// What passes.
     pub tolerance: f64,
-    /// True if every slot passes.
+    /// True if every slot passes, and the values agree as well.
     pub passed: bool,
     /// Simulated span, ms.
     pub duration_ms: f64,
@@ -128,6 +131,8 @@ pub fn verify<M: Model>(
     mut progress: impl FnMut(usize),
 ) -> Result<Verdict, M::Error> {
     let exact = model.simulate(x, t_end_ms, true)?;
+    let plain = model.simulate(x, t_end_ms, false)?;
+    let value_difference = difference(&plain.values, &exact.values, lanes.len());
     let n = exact.values.len();
     let mut rows = Vec::new();
     for (k, name) in slots.iter().enumerate() {
@@ -149,8 +154,9 @@ pub fn verify<M: Model>(
     Ok(Verdict {
         host: "shim".into(),
         max_rel_error,
+        value_difference,
         tolerance,
-        passed: !rows.is_empty() && rows.iter().all(|r| r.status == Status::Pass),
+        passed: value_difference <= tolerance && !rows.is_empty() && rows.iter().all(|r| r.status == Status::Pass),
         duration_ms: t_end_ms,
         n_samples: exact.times_ms.len(),
         probes: names(true),
@@ -158,6 +164,18 @@ pub fn verify<M: Model>(
         spikes: None,
         parameters: rows,
     })
+}
+
+/// The greatest difference of two recordings, relative to the greatest value of its probe.
+fn difference(a: &[f64], b: &[f64], n_probes: usize) -> f64 {
+    // not a number must not pass for equal
+    let greatest = |m: f64, d: f64| if m.is_nan() || d <= m { m } else { d };
+    let of = |k: usize| {
+        let lane = || a.iter().zip(b).skip(k).step_by(n_probes);
+        let scale = lane().fold(f64::MIN_POSITIVE, |m, (v, _)| m.max(v.abs()));
+        lane().map(|(a, b)| (a - b).abs() / scale).fold(0.0, greatest)
+    };
+    (0..n_probes).map(of).fold(0.0, greatest)
 }
 
 #[expect(

@@ -127,6 +127,12 @@ fn table(verdict: &Verdict) -> String {
         verdict.n_samples,
         verdict.probes.join(", ")
     ));
+    if verdict.value_difference.is_nan() || verdict.value_difference > verdict.tolerance {
+        out.push_str(&format!(
+            "\nthe values with sensitivities differ from those without by {:.2e}",
+            verdict.value_difference
+        ));
+    }
     if !verdict.skipped_probes.is_empty() {
         out.push_str(&format!(
             "\nnot compared, for they carry no sensitivities: {}",

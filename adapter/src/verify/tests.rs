@@ -5,6 +5,8 @@ use crate::control::Traces;
 struct Exponential {
     spoil: f64,
     noise: f64,
+    /// What sensitivities do to the values, which they should not.
+    drift: f64,
     runs: u64,
 }
 
@@ -23,7 +25,8 @@ impl Model for Exponential {
             -self.noise
         };
         let times_ms: Vec<f64> = (0..10u8).map(|i| f64::from(i) / 10.0).collect();
-        let values = times_ms.iter().map(|t| (x[0] * t).exp() + jitter).collect();
+        let drift = if tangent { self.drift } else { 0.0 };
+        let values = times_ms.iter().map(|t| (x[0] * t).exp() + jitter + drift).collect();
         let sens = times_ms
             .iter()
             .flat_map(|t| [t * (x[0] * t).exp() * (1.0 + self.spoil), 0.0])
@@ -39,14 +42,23 @@ impl Model for Exponential {
 }
 
 fn check(spoil: f64, noise: f64) -> Verdict {
+    check_drifting(spoil, noise, 0.0)
+}
+
+fn check_drifting(spoil: f64, noise: f64, drift: f64) -> Verdict {
     let lane = Lane {
         name: "y".into(),
         unit: "mV".into(),
         compared: true,
     };
     let slots = ["rate".to_string(), "idle".to_string()];
-    let mut model = Exponential { spoil, noise, runs: 0 };
-    verify(&mut model, &slots, &[1.5, 1.0], 1.0, 1e-6, &[lane], |_| ()).unwrap()
+    let mut model = Exponential {
+        spoil,
+        noise,
+        drift,
+        runs: 0,
+    };
+    verify(&mut model, &slots[..], &[1.5, 1.0], 1.0, 1e-6, &[lane], |_| ()).unwrap()
 }
 
 #[test]
@@ -74,4 +86,13 @@ fn a_slot_without_effect_is_unresolved() {
     let row = check(0.0, 0.0).parameters[1].clone();
     assert_eq!(row.status, Status::Unresolved);
     assert_eq!(row.rel_error, None);
+}
+
+#[test]
+fn sensitivities_of_another_simulation_do_not_pass() {
+    for drift in [1e-4, f64::NAN] {
+        let verdict = check_drifting(0.0, 0.0, drift);
+        assert_eq!(verdict.parameters[0].status, Status::Pass);
+        assert!(!verdict.passed && !(verdict.value_difference <= 1e-6), "{verdict:?}");
+    }
 }
