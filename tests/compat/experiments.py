@@ -45,7 +45,11 @@ SETTINGS = {
     ),
     "v_limit": Setting("limits that the voltage reaches", {"v_low": -75, "v_high": -50}),
     "ou_input": Setting("currents that the cell bears", {"mu": 0.05, "sigma": 0.05, "tau": 3}),
-    "calcium_based_synapse": Setting("plasticity within the duration, not within minutes", {"tau": 150}),
+    "calcium_based_synapse": Setting(
+        "plasticity within the duration, not within minutes; thresholds act by jumps only, and calcium stays off them",
+        {"tau": 150, "C_pre": 0.8},
+        left_out=("theta_p", "theta_d"),
+    ),
     "trel": Setting("tauGen = 0 stands for 1e9/ms, which differences do not survive", {"tauGen": 0.5}),
     "hh_homeo": Setting("its rest is at 0 mV, and its m unstable at longer steps", dt_ms=0.005, duration_ms=12.0, drive=2.0),
 }

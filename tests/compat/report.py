@@ -177,7 +177,9 @@ def differentiate(graddiff: Graddiff, maker: Maker, row: Row, folder: Path) -> N
     elif row.slots:
         row.differentiated, row.worst_error = True, worst
         row.wrong |= worst > TOLERANCE
-        row.diagnostic = row.diagnostic or (f"but not by {', '.join(row.refused_slots)}: {refused}" if refused else "")
+        notes = [f"not by {', '.join(row.refused_slots)}: {refused}"] if refused else []
+        notes += [f"no effect: {', '.join(row.inert)}"] if row.inert else []
+        row.diagnostic = row.diagnostic or "; ".join(notes)
     else:
         row.diagnostic = row.diagnostic or refused or "does not act: all sensitivities vanish"
         # to refuse is right, to be without effect is a fault of the experiment or of graddiff
@@ -285,11 +287,11 @@ def page(rows: list[Row]) -> str:
     used = [r.mechanism for r in rows if r.mechanism in SETTINGS]
     if used:
         out += ["## Settings", "", "Parameters are at their defaults, conductances at 1e-3 S/cm² at least, except:", ""]
-        out += [line(["mechanism", "setting", "reason"]), line(["---"] * 3)]
+        out += [line(["mechanism", "setting", "no slots", "reason"]), line(["---"] * 4)]
         for name in sorted(set(used)):
             setting = SETTINGS[name]
             values = ", ".join(f"{k} = {v}" for k, v in setting.values.items()) or f"dt = {setting.dt_ms} ms"
-            out.append(line([f"`{name}`", values, setting.reason]))
+            out.append(line([f"`{name}`", values, ", ".join(setting.left_out), setting.reason]))
         out.append("")
     return "\n".join(out)
 
