@@ -1,0 +1,146 @@
+//! Forward parity (issue 3, acceptance 2): mechanisms compiled by graddiff and by the simulators' own compilers compute
+//! the same. The scripts in `parity/` run both, compare, and print one row per mechanism; on any folder by hand.
+
+#![expect(clippy::print_stdout, reason = "the rows are the result: shown by --nocapture")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Issue 3, acceptance 2.
+const TOLERANCE_ARBOR: f64 = 1e-9;
+const TOLERANCE_NEURON: f64 = 1e-6;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn python() -> PathBuf {
+    let python = std::env::var_os("GRADDIFF_PYTHON").map_or(root().join(".venv/bin/python"), PathBuf::from);
+    assert!(
+        python.exists(),
+        "no Python with Arbor and NEURON at {}: run tests/run, or set GRADDIFF_PYTHON",
+        python.display()
+    );
+    python
+}
+
+/// The program, built as these tests are: cargo builds it only for the tests of its own package.
+fn graddiff() -> PathBuf {
+    let build = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "-p",
+            "graddiff",
+            "--bin",
+            "graddiff",
+            "--message-format=json",
+        ])
+        .current_dir(root())
+        .output()
+        .expect("cargo starts");
+    let text = String::from_utf8(build.stdout).expect("cargo writes UTF-8");
+    assert!(
+        build.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&build.stderr)
+    );
+    let executable = text.lines().filter_map(|line| {
+        let message: Value = serde_json::from_str(line).expect("one document a line");
+        message["executable"].as_str().map(PathBuf::from)
+    });
+    executable.last().expect("cargo says what it has built")
+}
+
+/// Runs a script; its rows, as JSON. A disagreement fails the test with all it prints.
+fn rows(script: &str, name: &str, arguments: &[&str]) -> Value {
+    let json = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("parity-{name}.json"));
+    let output = Command::new(python())
+        .arg(root().join("tests/parity").join(script))
+        .arg("--graddiff")
+        .arg(graddiff())
+        .arg("--json")
+        .arg(&json)
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .expect("Python starts");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    println!("{printed}");
+    assert!(
+        output.status.success(),
+        "{printed}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_str(&std::fs::read_to_string(json).expect("the script has written it")).expect("JSON")
+}
+
+fn names(value: &Value, key: &str) -> Vec<String> {
+    let rows = value.as_array().expect("a list");
+    rows.iter()
+        .map(|row| row[key].as_str().expect("a name").to_owned())
+        .collect()
+}
+
+#[test]
+fn the_library_follows_arbors_compiler() {
+    let report = rows("with_arbor.py", "library", &["mechanisms", "tests/mod"]);
+    let [library, fixtures] = report.as_array().map(Vec::as_slice).expect("folders") else {
+        unreachable!("one report a folder")
+    };
+    // r1 is solved by euler; the fixtures have TABLE, derivimplicit, and SOLVEs that modcc does not take
+    assert_eq!(library["refused"], serde_json::json!(["r1"]));
+    assert!(
+        fixtures["rows"].as_array().is_some_and(|rows| rows.len() >= 2),
+        "{fixtures}"
+    );
+    let compared = names(&library["rows"], "mechanism");
+    for kind in [
+        "ca_pool",
+        "expsyn",
+        "gap",
+        "hh",
+        "na_markov",
+        "nernst",
+        "ou_noise",
+        "v_clamp",
+        "hh_homeo",
+    ] {
+        assert!(compared.iter().any(|name| name == kind), "{kind} is not compared");
+    }
+    let all = library["rows"]
+        .as_array()
+        .into_iter()
+        .chain(fixtures["rows"].as_array())
+        .flatten();
+    for row in all {
+        let error = row["simd"]["error"].as_f64().or(row["scalar"]["error"].as_f64());
+        assert!(error.is_some_and(|e| e <= TOLERANCE_ARBOR), "{row}");
+    }
+}
+
+#[test]
+fn the_hosts_mechanisms_follow_arbors_compiler() {
+    let report = rows("with_arbor.py", "mechanics", &["host-shim/tests/mechanics"]);
+    assert_eq!(report[0]["refused"], serde_json::json!([]));
+    assert_eq!(names(&report[0]["rows"], "mechanism").len(), 16);
+}
+
+#[test]
+fn neurons_mechanisms_follow_neuron() {
+    let report = rows("with_neuron.py", "neuron", &[]);
+    let cases = report.as_array().expect("a list");
+    assert!(cases.len() >= 11, "{} cases", cases.len());
+    for case in cases {
+        let errors = case["errors"].as_object().expect("by trace");
+        assert!(
+            errors
+                .values()
+                .all(|e| e.as_f64().is_some_and(|e| e <= TOLERANCE_NEURON)),
+            "{case}"
+        );
+    }
+}
