@@ -163,6 +163,8 @@ fn unsafe_is_in_the_loader_only() {
     let vouching = [
         ("adapter/src/catalogue.rs", 1),
         ("host-shim/tests/arbor_parity.rs", 1),
+        ("host-shim/tests/network_parity.rs", 1),
+        ("host-shim/tests/support/mod.rs", 1),
         ("host-shim/tests/load_rejects.rs", 1),
         ("tests/support/mod.rs", 1),
     ];

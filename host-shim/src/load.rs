@@ -14,6 +14,7 @@
 mod check;
 mod elf;
 mod error;
+mod identifier;
 #[cfg(test)]
 mod tests;
 
@@ -336,7 +337,7 @@ unsafe fn read_mechanism(
     let raw = unsafe { describe() };
     check::version(path, index, raw.abi_version)?;
     // SAFETY: the name is a C string, or null.
-    let name = check::identifier(unsafe { read_text(raw.name) }).map_err(|problem| LoadError::MechanismName {
+    let name = identifier::identifier(unsafe { read_text(raw.name) }).map_err(|problem| LoadError::MechanismName {
         path: path.into(),
         entry: index,
         problem,

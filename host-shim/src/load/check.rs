@@ -6,7 +6,8 @@ use std::path::Path;
 use mech_abi::{AbiLevel, Interface, MechanismType};
 
 use super::Hooks;
-use super::error::{LoadError, NameProblem};
+use super::error::LoadError;
+use super::identifier::{Text, element};
 use crate::catalogue::{
     AbiChoice, CatalogueInfo, FieldInfo, IonDependency, MechanismInfo, MechanismKind, RandomVariable, Seed,
 };
@@ -15,16 +16,12 @@ use crate::catalogue::{
 const MAX_MECHANISMS: i32 = 4096;
 /// More rows than any table has: thousands of slots times a handful of states.
 const MAX_ROWS: u32 = 1 << 16;
-/// Longest identifier.
-const MAX_NAME: usize = 1024;
 /// Wider than any vector unit.
 const MAX_WIDTH: u32 = 64;
 /// A cache line pair; storage honours any alignment up to this.
 const MAX_ALIGNMENT: u32 = 256;
 /// The first page is never mapped: an address in it is a null pointer with an offset.
 const FIRST_PAGE: usize = 4096;
-
-type Text = Result<String, NameProblem>;
 
 /// True for addresses that cannot be data.
 pub(super) fn is_null(address: usize) -> bool {
@@ -195,32 +192,6 @@ pub(super) fn version(path: &Path, entry: usize, found: u64) -> Result<(), LoadE
         found,
         expected,
     })
-}
-
-/// Letters, digits and underscores, not starting with a digit.
-pub(super) fn identifier(text: Text) -> Text {
-    let name = text?;
-    if name.is_empty() {
-        return Err(NameProblem::Empty);
-    }
-    let starts_well = !name.starts_with(|c: char| c.is_ascii_digit());
-    if starts_well && name.len() <= MAX_NAME && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-        return Ok(name);
-    }
-    Err(NameProblem::NotIdentifier(name))
-}
-
-/// As [`identifier`], or an element of an array: `name[3]`.
-pub(super) fn element(text: Text) -> Text {
-    let name = text?;
-    let Some((array, index)) = name.strip_suffix(']').and_then(|n| n.split_once('[')) else {
-        return identifier(Ok(name));
-    };
-    let numbered = !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit());
-    match identifier(Ok(array.to_owned())) {
-        Ok(_) if numbered => Ok(name),
-        Ok(_) | Err(_) => Err(NameProblem::NotIdentifier(name)),
-    }
 }
 
 /// Address and length of every table of a mechanism, before any row is read.

@@ -10,7 +10,7 @@ PARAMETER {
 }
 STATE { cai }
 INITIAL { cai = 0.0001 }
-BREAKPOINT { 
+BREAKPOINT {
     SOLVE shell METHOD cnexp
 }
 DERIVATIVE shell { cai' = -ica*0.05/(2*0.0965*depth) - (cai - 0.0001)/tau }
