@@ -9,9 +9,10 @@ the trace must not exceed 1e-6.
 
 Timing. NEURON evaluates currents at t + dt/2 and delivers events up to there before them; Arbor, and so graddiff's
 host, delivers those of [t, t + dt) before the currents of the step. An event in the first half of a step is in time
-for that step in both: all events here are a quarter step after a step's start. (One in the second half would come one step
-later in NEURON: that is the hosts' difference, not the compiler's.) At the start of a step that delivers an event,
-NEURON shows the synapse before it and graddiff after it: these samples of the synapse are left out. Weights are exact in 32 bits, which Arbor's are.
+for that step in both: all events here are a quarter step after a step's start. (One in the second half would come one
+step later in NEURON: that is the hosts' difference, not the compiler's.) At the start of a step that delivers an event,
+NEURON shows the synapse before it and graddiff after it: these samples of the synapse are left out. Weights are exact
+in 32 bits, which Arbor's are.
 
 Exit status: 0 all agree, 1 some do not, 3 the tools are missing.
 """
