@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -27,7 +28,12 @@ fn python() -> PathBuf {
 }
 
 /// The program, built as these tests are: cargo builds it only for the tests of its own package.
-fn graddiff() -> PathBuf {
+fn graddiff() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(build)
+}
+
+fn build() -> PathBuf {
     let build = Command::new(env!("CARGO"))
         .args([
             "build",

@@ -4,6 +4,8 @@
 //! colons). Mutants are numbered; GRADDIFF_FUZZ_INPUTS says how many there are, and each is the same in every run on the
 //! same corpus. One that fails is left in a file whose name the message gives. Time is the thread's processor time.
 
+#![expect(clippy::print_stdout, reason = "the figures are a result: shown by --nocapture")]
+
 #[path = "fuzz/mutate.rs"]
 mod mutate;
 
