@@ -3,17 +3,24 @@
 use super::graph::{ExprId, Graph};
 use super::mechanism::{Factors, LinearSolve};
 
+/// Nodes at which an elimination is given up: a system whose factors fill up multiplies them.
+pub(crate) const NODE_LIMIT: usize = 100_000;
+
 impl Factors {
     /// Gaussian elimination over the structure: each step takes the entry with the least fill (Markowitz 1957,
     /// doi:10.1287/mnsc.3.3.255), the diagonal first among equals. There is no numerical pivoting: `I − dt J` of a kinetic
     /// scheme is diagonally dominant by columns under any symmetric order, which is why the simulators' compilers do
-    /// without it too. None if the matrix is structurally singular.
+    /// without it too. None if the matrix is structurally singular, or the graph
+    /// has outgrown [`NODE_LIMIT`].
     pub(crate) fn new(g: &mut Graph, matrix: &[Vec<ExprId>]) -> Option<Self> {
         let n = matrix.len();
         let mut a = matrix.to_vec();
         let mut rows: Vec<usize> = (0..n).collect();
         let mut columns: Vec<usize> = (0..n).collect();
         for k in 0..n {
+            if g.len() > NODE_LIMIT {
+                return None;
+            }
             let (i, j) = least_fill(g, &a, (&rows, &columns), k)?;
             rows.swap(k, i);
             columns.swap(k, j);
@@ -90,19 +97,29 @@ impl LinearSolve {
         })
     }
 
-    /// With every expression replaced by `map`.
-    pub(crate) fn map(&self, mut map: impl FnMut(&[ExprId]) -> Vec<ExprId>) -> Self {
-        let matrix = self.matrix.iter().map(|row| map(row)).collect();
-        let entries = self.factors.entries.iter().map(|row| map(row)).collect();
+    /// With every expression replaced by `map`, which is called once: it may have to look at the whole graph.
+    pub(crate) fn map(&self, map: impl FnOnce(&[ExprId]) -> Vec<ExprId>) -> Self {
+        let entries = &self.factors.entries;
+        let all: Vec<ExprId> = self
+            .matrix
+            .iter()
+            .chain(entries)
+            .flatten()
+            .chain(&self.rhs)
+            .chain(&self.solution)
+            .copied()
+            .collect();
+        let mut images = map(&all).into_iter();
+        let mut take = |n: usize| -> Vec<ExprId> { images.by_ref().take(n).collect() };
         Self {
-            matrix,
-            rhs: map(&self.rhs),
+            matrix: self.matrix.iter().map(|row| take(row.len())).collect(),
             factors: Factors {
                 rows: self.factors.rows.clone(),
                 columns: self.factors.columns.clone(),
-                entries,
+                entries: entries.iter().map(|row| take(row.len())).collect(),
             },
-            solution: map(&self.solution),
+            rhs: take(self.rhs.len()),
+            solution: take(self.solution.len()),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 pub mod graph;
 pub mod interp;
-mod linear;
+pub(crate) mod linear;
 pub mod mechanism;
 pub mod print;
 pub mod verify;

@@ -20,6 +20,7 @@ use super::kinetic::FLUXES;
 use super::symbols::Solvable;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ir::graph::{ExprId, Leaf, Unary};
+use crate::ir::linear::NODE_LIMIT;
 use crate::ir::mechanism::LinearSolve;
 use crate::pass::differentiate::{derivative, derivatives};
 use crate::syntax::ast::{Callable, Ident, Statement, StatementKind};
@@ -51,9 +52,6 @@ struct System {
     /// What each placeholder stands for.
     values: BTreeMap<Leaf, ExprId>,
 }
-
-/// Nodes at which an iteration is cut short: another one would multiply them.
-const NODE_LIMIT: usize = 100_000;
 
 /// Which problem an elimination solves.
 #[derive(Clone, Copy, PartialEq)]
@@ -426,13 +424,22 @@ impl Executor<'_, '_> {
         for round in 1..=rounds {
             let mut here = values.clone();
             here.extend(problem.leaves.iter().copied().zip(current.iter().copied()));
-            let matrix = problem.matrix.iter().map(|row| g.substitute(row, &here)).collect();
-            let mut rhs = g.substitute(&problem.residuals, &here);
+            let all: Vec<ExprId> = entries.iter().chain(&problem.residuals).copied().collect();
+            let mut images = g.substitute(&all, &here);
+            let mut rhs = images.split_off(entries.len());
+            let matrix = images.chunks(rhs.len().max(1)).map(<[ExprId]>::to_vec).collect();
             for (i, r) in rhs.iter_mut().enumerate().filter(|&(i, _)| problem.inertial[i]) {
                 let moved = g.sub(current[i], start[i]);
                 *r = g.sub(*r, moved);
             }
-            let solve = LinearSolve::new(g, matrix, rhs)?;
+            let Some(solve) = LinearSolve::new(g, matrix, rhs) else {
+                return if g.len() > NODE_LIMIT {
+                    self.too_large(problem.span);
+                    Some(current)
+                } else {
+                    None
+                };
+            };
             current = current
                 .iter()
                 .zip(&solve.solution)
@@ -440,16 +447,18 @@ impl Executor<'_, '_> {
                 .collect();
             self.solves.push(solve);
             if g.len() > NODE_LIMIT && round < rounds {
-                let what = "these equations are too large to be solved by Newton's method here";
-                self.diagnostics.push(
-                    Diagnostic::error(Code::NestingTooDeep, problem.span, what)
-                        .note("each iteration is written out")
-                        .help("make the system smaller or linear in its states"),
-                );
+                self.too_large(problem.span);
                 return Some(current);
             }
         }
         Some(current)
+    }
+
+    fn too_large(&mut self, span: Span) {
+        let what = "these equations are too large: each elimination is written out";
+        let said = Diagnostic::error(Code::NestingTooDeep, span, what);
+        self.diagnostics
+            .push(said.help("make the system smaller, or couple fewer of its states"));
     }
 
     /// The equations of a LINEAR or NONLINEAR block, and the states they are about.
@@ -477,9 +486,9 @@ impl Executor<'_, '_> {
         }
         let leaves: Vec<Leaf> = states.iter().map(|&s| old(s)).collect();
         let g = &mut self.graph;
-        let matrix = of
-            .iter()
-            .map(|&e| leaves.iter().map(|&l| derivative(g, e, l)).collect())
+        let by_state: Vec<Vec<ExprId>> = leaves.iter().map(|&l| derivatives(g, &of, l)).collect();
+        let matrix = (0..of.len())
+            .map(|i| by_state.iter().map(|column| column[i]).collect())
             .collect();
         let residuals = of.iter().map(|&e| g.neg(e)).collect();
         let newton = Newton {
