@@ -316,6 +316,7 @@ fn two_cells_of_one_group_with_a_fork_at_a_root() {
 }
 
 /// What both hosts say of experiments whose mechanisms talk to each other, receive events, are joined or draw noise.
+#[expect(clippy::print_stdout, reason = "the figures of a run, shown with --nocapture")]
 fn agree(name: &'static str, least_spikes: usize) {
     let mut bench = Bench::new(name);
     let mut table = Table {

@@ -54,11 +54,11 @@ fn build() -> PathBuf {
         "{text}{}",
         String::from_utf8_lossy(&build.stderr)
     );
-    let executable = text.lines().filter_map(|line| {
+    let mut executable = text.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).expect("one document a line");
         message["executable"].as_str().map(PathBuf::from)
     });
-    executable.last().expect("cargo says what it has built")
+    executable.next_back().expect("cargo says what it has built")
 }
 
 /// Runs a script; its rows, as JSON. A disagreement fails the test with all it prints.

@@ -60,7 +60,12 @@ static BUILDS: AtomicUsize = AtomicUsize::new(0);
 
 /// Compiles `names` with `slots`.
 pub(crate) fn build(names: &[&str], slots: Vec<SlotSpec>, integrator: Integrator, abi: AbiLevel) -> Built {
-    let options = Options { slots, integrator, abi };
+    let options = Options {
+        slots,
+        integrator,
+        abi,
+        ..Options::default()
+    };
     let compiled = compile(&sources(names), &options).expect("the library compiles");
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let path = folder.join(format!(
