@@ -49,6 +49,8 @@ class Row:
     inert: list[str] = field(default_factory=list)
     # parameters that graddiff says it cannot differentiate
     refused_slots: list[str] = field(default_factory=list)
+    # what `verify` said of each: how far it moves a probe if it changes by its own size, error, the difference's own error
+    measured: list[dict] = field(default_factory=list)
     worst_error: float | None = None
     diagnostic: str = ""
     # wrong by itself, whatever the rates
@@ -163,15 +165,16 @@ def differentiate(graddiff: Graddiff, maker: Maker, row: Row, folder: Path) -> N
             results = verdict["parameters"]
         for slot in results:
             effect = slot["max_sensitivity"] * (abs(slot["value"]) or 1e-3)
-            doubt = slot["fd_error_estimate"]
+            error, doubt = slot["rel_error"], slot["fd_error_estimate"]
+            row.measured.append({"slot": slot["name"], "effect": effect, "error": error, "doubt": doubt})
             if effect == 0 or effect < LEAST_EFFECT and (doubt is None or doubt > TOLERANCE):
                 row.inert.append(slot["name"])
                 continue
             if slot["status"] != "pass":
-                doubt = f", the difference's own {number(doubt)}" if doubt and doubt > TOLERANCE else ""
-                bad.append(f"{slot['name']}: {slot['status']}, error {number(slot['rel_error'])}{doubt}")
+                own = f", the difference's own {number(doubt)}" if doubt and doubt > TOLERANCE else ""
+                bad.append(f"{slot['name']}: {slot['status']}, error {number(error)}{own}")
             row.slots.append(slot["name"])
-            worst = max(worst, float("inf") if slot["rel_error"] is None else slot["rel_error"])
+            worst = max(worst, float("inf") if error is None else error)
     if bad:
         row.wrong, row.worst_error, row.diagnostic = True, worst, "; ".join(bad)
     elif row.slots:
