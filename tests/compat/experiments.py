@@ -50,6 +50,7 @@ SETTINGS = {
         {"tau": 150, "C_pre": 0.8},
         left_out=("theta_p", "theta_d"),
     ),
+    "capmpr": Setting("a reservoir that fills, and a pump so slow that its density matters", {"tau": 50, "pumpdens": 1e-15}),
     "trel": Setting("tauGen = 0 stands for 1e9/ms, which differences do not survive", {"tauGen": 0.5}),
     "hh_homeo": Setting("its rest is at 0 mV, and its m unstable at longer steps", dt_ms=0.005, duration_ms=12.0, drive=2.0),
 }
