@@ -2,7 +2,8 @@
 //!
 //! The corpus is every `.mod` file of the repository, and of the folders that GRADDIFF_FUZZ_CORPUS names (separated by
 //! colons). Mutants are numbered; GRADDIFF_FUZZ_INPUTS says how many there are, and each is the same in every run on the
-//! same corpus. One that fails is left in a file whose name the message gives. Time is the thread's processor time.
+//! same corpus. One that fails is left in a file whose name the message gives; where the process itself ends, as when the
+//! stack overflows, it is one of `fuzz-running-*.mod` in the target's `tmp`. Time is the thread's processor time.
 
 #![expect(clippy::print_stdout, reason = "the figures are a result: shown by --nocapture")]
 
@@ -274,7 +275,7 @@ impl Shared {
     }
 
     /// Takes inputs until there are none.
-    fn work(&self, watched: &Watched) {
+    fn work(&self, worker: usize, watched: &Watched) {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             if number >= self.inputs {
@@ -282,6 +283,7 @@ impl Shared {
                 return;
             }
             let text = mutant(&self.bench.corpus, SEED, number);
+            report("runs", &format!("running-{worker}"), &text);
             self.one(number, &text, watched);
         }
     }
@@ -344,10 +346,10 @@ fn mutants_are_survived() {
         tally: Mutex::default(),
     });
     let workers: Vec<_> = (0..thread::available_parallelism().map_or(1, usize::from))
-        .map(|_| {
+        .map(|worker| {
             let (shared, watched) = (Arc::clone(&shared), Arc::new(Watched::default()));
             let theirs = Arc::clone(&watched);
-            (thread::spawn(move || shared.work(&theirs)), watched)
+            (thread::spawn(move || shared.work(worker, &theirs)), watched)
         })
         .collect();
     let patience = u64::try_from((shared.bench.limit(Job::Compile) * HANG).as_millis()).expect("a short time");
