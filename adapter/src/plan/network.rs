@@ -339,3 +339,6 @@ fn single(value: f64, place: String) -> Result<f32, PlanError> {
     }
     Ok(short)
 }
+
+#[cfg(test)]
+mod tests;
