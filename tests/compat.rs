@@ -175,11 +175,15 @@ fn judged(source: &str, check: (u8, &str), verify: (u8, &str)) -> Output {
 }
 
 #[cfg(unix)]
-fn verdict(error: &str, doubt: &str, sensitivity: &str, status: &str) -> String {
-    format!(
-        r#"{{"parameters": [{{"name": "g", "value": 2, "rel_error": {error}, "fd_error_estimate": {doubt},
-        "max_sensitivity": {sensitivity}, "status": "{status}"}}]}}"#
-    )
+fn verdict(slots: &[[&str; 5]]) -> String {
+    let row = |[name, error, doubt, sensitivity, status]: &[&str; 5]| {
+        format!(
+            r#"{{"name": "{name}", "value": 2, "rel_error": {error}, "fd_error_estimate": {doubt},
+            "max_sensitivity": {sensitivity}, "status": "{status}"}}"#
+        )
+    };
+    let rows: Vec<String> = slots.iter().map(row).collect();
+    format!(r#"{{"parameters": [{}]}}"#, rows.join(", "))
 }
 
 #[cfg(unix)]
@@ -187,58 +191,43 @@ fn verdict(error: &str, doubt: &str, sensitivity: &str, status: &str) -> String 
 fn the_report_fails_where_the_program_errs() {
     const PLAIN: &str = "NEURON { SUFFIX m RANGE g }";
     const C: &str = "NEURON { SUFFIX m }\nVERBATIM\n/* C */\nENDVERBATIM\n";
-    let good = verdict("3e-9", "1e-9", "5.0", "pass");
+    const RIGHT: [&str; 5] = ["g", "3e-9", "1e-9", "5.0", "pass"];
+    let also = |slot: [&str; 5]| verdict(&[RIGHT, slot]);
+    let good = verdict(&[RIGHT]);
+    let still = verdict(&[["g", "null", "null", "0", "unresolved"]]);
     let refused = |code: &str| format!(r#"[{{"severity": "error", "code": "{code}", "message": "words"}}]"#);
     let (verbatim, other) = (refused("verbatim"), refused("unexpected-token"));
+    let wrong = also(["h", "2e-6", "1e-9", "5.0", "fail"]);
+    let wrong_and_small = also(["h", "1", "1e-9", "1e-9", "fail"]);
+    let infinite = also(["h", "null", "1e-9", "5.0", "fail"]);
+    let doubtful = also(["h", "3e-6", "4e-6", "5.0", "unresolved"]);
+    let doubtful_and_small = also(["h", "3e-6", "4e-6", "1e-9", "unresolved"]);
     let cases = [
         ("right", PLAIN, (0, "[]"), (0, good.as_str()), true),
-        (
-            "refused by the right rule",
-            C,
-            (1, verbatim.as_str()),
-            (0, good.as_str()),
-            true,
-        ),
-        ("refused by another", C, (1, other.as_str()), (0, good.as_str()), false),
-        ("accepted, but must not be", C, (0, "[]"), (0, good.as_str()), false),
-        ("crashed in check", PLAIN, (70, "[]"), (0, good.as_str()), false),
-        ("crashed in verify", PLAIN, (0, "[]"), (101, ""), false),
+        ("refused by the right rule", C, (1, verbatim.as_str()), (0, &good), true),
+        ("refused by another", C, (1, other.as_str()), (0, &good), false),
+        ("accepted, but must not be", C, (0, "[]"), (0, &good), false),
+        ("crashed in check", PLAIN, (70, "[]"), (0, &good), false),
+        ("crashed in verify", PLAIN, (0, "[]"), (101, &good), false),
         ("says nothing", PLAIN, (0, "[]"), (1, ""), false),
-        (
-            "wrong",
-            PLAIN,
-            (0, "[]"),
-            (1, &verdict("2e-6", "1e-9", "5.0", "fail")),
-            false,
-        ),
+        ("wrong", PLAIN, (0, "[]"), (1, &wrong), false),
         (
             "wrong where little happens",
             PLAIN,
             (0, "[]"),
-            (1, &verdict("1", "1e-9", "1e-9", "fail")),
+            (1, &wrong_and_small),
             false,
         ),
+        ("not finite", PLAIN, (0, "[]"), (1, &infinite), false),
+        ("unresolved", PLAIN, (0, "[]"), (1, &doubtful), false),
         (
-            "not finite",
+            "unresolved where little happens",
             PLAIN,
             (0, "[]"),
-            (1, &verdict("null", "1e-9", "5.0", "fail")),
-            false,
+            (1, &doubtful_and_small),
+            true,
         ),
-        (
-            "unresolved",
-            PLAIN,
-            (0, "[]"),
-            (1, &verdict("3e-6", "4e-6", "5.0", "unresolved")),
-            false,
-        ),
-        (
-            "does not act",
-            PLAIN,
-            (0, "[]"),
-            (1, &verdict("null", "null", "0", "unresolved")),
-            false,
-        ),
+        ("does not act", PLAIN, (0, "[]"), (1, &still), false),
     ];
     for (what, source, check, verify, passes) in cases {
         let out = judged(source, check, verify);

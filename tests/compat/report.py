@@ -332,8 +332,11 @@ def main() -> int:
     if not files:
         parser.error("no .mod files there")
     keep = Path(arguments.keep) if arguments.keep else None
+    rows = []
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        rows = list(pool.map(lambda f: examine(graddiff, f[1], f[0], keep), files))
+        for row in pool.map(lambda f: examine(graddiff, f[1], f[0], keep), files):
+            rows.append(row)
+            print(f"{len(rows)} of {len(files)}: {row.file}", file=sys.stderr)
     print(text(rows))
     if arguments.json:
         document = {"rows": [asdict(r) for r in rows], "totals": totals(rows)}
