@@ -66,6 +66,9 @@ pub(super) fn evaluate(text: &str, known: &Known) -> Option<Quantity> {
             rest = tail;
         } else {
             let end = rest.find(|c: char| !is_letter(c)).unwrap_or(rest.len());
+            if end == 0 {
+                return None; // no name; a file may have defined `( )`, which would stand here for ever
+            }
             let unit = lookup(&rest[..end], known)?;
             let (power, tail) = power(&rest[end..])?;
             total.multiply(unit.factor, unit.dimension, if divide { -power } else { power })?;
