@@ -45,7 +45,8 @@ fn all_to_all_leaves_out_the_cell_itself_unless_told_otherwise() {
         network
             .connections
             .iter()
-            .all(|c| c.weight == 0.25 && c.delay_ms == 1.5 && c.detector == 0)
+            .all(|c| (c.weight.to_bits(), c.delay_ms.to_bits(), c.detector)
+                == (0.25_f32.to_bits(), 1.5_f32.to_bits(), 0))
     );
     let network = plan(json!("all_to_all"), |json| {
         json["connections"][0]["self_connections"] = json!(true)
