@@ -3,6 +3,8 @@
 //! An epoch is an interval in which cell groups run without hearing of each other; without connections it is the whole
 //! of a `run`. Steps restart at each epoch's start, so the grid depends on where epochs begin.
 
+use std::ops::Range;
+
 use crate::sim_error::SimError;
 
 /// The steps of one epoch `[t0, t1)`: equal, but for the last, which ends at `t1` exactly.
@@ -138,13 +140,18 @@ impl Schedule {
         }
     }
 
-    /// The step of each sample in the epoch, ascending, into `due`; a step occurs once per time that falls into it.
-    pub(crate) fn steps(&self, epoch: &Steps, due: &mut Vec<usize>) {
+    /// The step of each sample in some steps of the epoch, ascending, into `due`; a step occurs once per time that falls
+    /// into it.
+    pub(crate) fn steps(&self, epoch: &Steps, range: Range<usize>, due: &mut Vec<usize>) {
         due.clear();
+        if range.is_empty() {
+            return;
+        }
         if matches!(self, Self::EveryStep) {
-            due.extend(0..epoch.len());
+            due.extend(range);
         } else {
-            self.within(epoch.t0_ms, epoch.t1_ms, |t| due.extend(epoch.find(t)));
+            let (from_ms, to_ms) = (epoch.edges(range.start).0, epoch.edges(range.end - 1).1);
+            self.within(from_ms, to_ms, |t| due.extend(epoch.find(t)));
         }
     }
 
@@ -196,7 +203,14 @@ mod tests {
     /// Starts of the steps sampled.
     fn sampled(schedule: &Schedule, steps: &Steps) -> Vec<f64> {
         let mut due = vec![usize::MAX];
-        schedule.steps(steps, &mut due);
+        schedule.steps(steps, 0..steps.len(), &mut due);
+        let mut parts = Vec::new();
+        let mut part = Vec::new();
+        for k in 0..steps.len() {
+            schedule.steps(steps, k..k + 1, &mut part);
+            parts.append(&mut part);
+        }
+        assert_eq!(due, parts, "cut anywhere, the samples are the same");
         due.iter().map(|&i| steps.edges(i).0).collect()
     }
 

@@ -1,23 +1,23 @@
 //! A cell group: cells that share arrays and run in one pass. Building it from laid-out cells.
+//!
+//! It may hold several of the groups that the caller made, its *families* (see [`crate::batch`]).
 
 mod merge;
 mod place;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use mech_abi::EventData;
 
-use crate::Catalogue;
 use crate::cable::CableSolver;
 use crate::catalogue::{MechanismInfo, MechanismKind};
 use crate::cell::CellDescription;
 use crate::deliver::TargetInstance;
-use crate::detector::Watcher;
+use crate::detector::{Spike, Watcher};
 use crate::diffusion::DiffusionSolver;
 use crate::discretise::Discretisation;
-use crate::layout::{CellLayout, connect, lay_out};
+use crate::layout::{CellLayout, connect};
 use crate::network::Network;
 use crate::sim_error::SimError;
 use crate::stimulus::Stimulus;
@@ -27,7 +27,7 @@ use crate::storage::{MechanismStorage, SharedStorage};
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) shared: SharedStorage,
-    /// In byte order of full names, which is the order of every hook. A mechanism's position keys its random numbers.
+    /// In byte order of full names, which is the order of every hook.
     pub(crate) mechanisms: Vec<MechanismStorage>,
     /// Which of them run when.
     pub(crate) lists: Lists,
@@ -39,6 +39,8 @@ pub(crate) struct Group {
     pub(crate) v_init_mv: Vec<f64>,
     /// Scratch space: the events of one mechanism in one step.
     pub(crate) arrived: Vec<EventData>,
+    /// Those since the simulation last looked.
+    pub(crate) spikes: Vec<Spike>,
 }
 
 /// Positions of mechanisms, ascending, by their part in the step.
@@ -87,16 +89,14 @@ pub(crate) struct GroupCell {
 }
 
 impl Group {
-    /// `cells` with their positions in the simulation; of the network, the junctions between them and the seed matter.
+    /// `cells` with their positions in the simulation, and `families`, which tiles them; of the network, the junctions
+    /// between them and the seed matter.
     pub(crate) fn new(
         cells: &[(usize, &CellDescription)],
-        catalogues: &[Arc<Catalogue>],
+        mut laid_out: Vec<CellLayout>,
+        families: &[Range<usize>],
         network: &Network,
     ) -> Result<Self, SimError> {
-        let mut laid_out = cells
-            .iter()
-            .map(|&(i, cell)| lay_out(i, cell, catalogues))
-            .collect::<Result<Vec<CellLayout>, _>>()?;
         let mut end = 0;
         let spans: Vec<Range<usize>> = laid_out
             .iter()
@@ -118,7 +118,8 @@ impl Group {
         let mut names = vec![BTreeMap::new(); cells.len()];
         let mut instances: Vec<Vec<Range<usize>>> = vec![Vec::with_capacity(merged.len()); cells.len()];
         let mut mechanisms = Vec::with_capacity(merged.len());
-        for (k, (full, mut set)) in merged.into_iter().enumerate() {
+        let noise = merge::noise_keys(network.seed, &merged, families, &spans, &gids);
+        for (k, ((full, mut set), noise)) in merged.into_iter().zip(noise).enumerate() {
             for (cell, range) in set.instances.into_iter().enumerate() {
                 instances[cell].push(range);
                 if let Some(own) = laid_out[cell].mechanisms.get(&full) {
@@ -126,7 +127,7 @@ impl Group {
                     names[cell].extend(own.painted.iter().map(|name| (name.clone(), k)));
                 }
             }
-            set.layout.noise = merge::noise_keys(network.seed, k, set.handle.info(), &set.layout.cv, &gids);
+            set.layout.noise = noise;
             let storage = MechanismStorage::new(full.clone(), set.handle, set.layout, &shared);
             mechanisms.push(storage.ok_or(SimError::Layout { mechanism: full })?);
         }
@@ -186,6 +187,7 @@ impl Group {
             watchers,
             v_init_mv,
             arrived: Vec::new(),
+            spikes: Vec::new(),
         };
         group.reset();
         Ok(group)

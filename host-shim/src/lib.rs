@@ -5,6 +5,7 @@
 //! Time: [`load`] a catalogue, describe [`cell`]s and the [`network`] that joins them, run a [`simulation`], record
 //! [`probe`]s.
 
+mod batch;
 mod cable;
 pub mod catalogue;
 pub mod cell;

@@ -73,21 +73,31 @@ fn box_muller(u: u64, v: u64) -> [f64; 2] {
 pub(crate) struct NoiseKeys {
     /// Of the simulation.
     pub(crate) seed: u64,
-    /// Position of the mechanism among all of the group, in the order of names.
-    pub(crate) mechanism: u64,
-    /// Per instance: global id of its cell, and number within the cell.
-    pub(crate) instances: Vec<(u32, u32)>,
+    /// Per instance.
+    pub(crate) instances: Vec<NoiseKey>,
+}
+
+/// What keys the numbers of one instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoiseKey {
+    /// Position of the mechanism among all of the cell's group (as the caller grouped cells), in the order of names.
+    pub(crate) mechanism: u32,
+    /// Global id of the cell.
+    pub(crate) gid: u32,
+    /// Number of the instance on the cell.
+    pub(crate) instance: u32,
 }
 
 impl NoiseKeys {
-    /// Numbers the instances of each cell from 0, given the global id of each.
-    pub(crate) fn new(seed: u64, mechanism: u64, gids: &[u32]) -> Self {
-        let runs = gids.chunk_by(|a, b| a == b);
-        let instances = runs.flat_map(|run| run.iter().copied().zip(0..)).collect();
-        Self {
-            seed,
-            mechanism,
-            instances,
+    /// Appends the instances of one group, given the global id of each; those of a cell are numbered from 0.
+    pub(crate) fn append(&mut self, mechanism: u32, gids: &[u32]) {
+        for run in gids.chunk_by(|a, b| a == b) {
+            let key = |(&gid, instance)| NoiseKey {
+                mechanism,
+                gid,
+                instance,
+            };
+            self.instances.extend(run.iter().zip(0..).map(key));
         }
     }
 }
@@ -131,9 +141,9 @@ impl Noise {
         }
         let variables = self.rows.chunks_exact_mut(STEPS_PER_DRAW * self.stride);
         for (variable, rows) in variables.enumerate() {
-            let counter = [self.keys.seed, self.keys.mechanism, variable as u64, counter];
-            for (k, &(gid, instance)) in self.keys.instances.iter().enumerate() {
-                let key = [u64::from(gid), u64::from(instance), KEY_TAIL[0], KEY_TAIL[1]];
+            for (k, who) in self.keys.instances.iter().enumerate() {
+                let key = [u64::from(who.gid), u64::from(who.instance), KEY_TAIL[0], KEY_TAIL[1]];
+                let counter = [self.keys.seed, u64::from(who.mechanism), variable as u64, counter];
                 let words = threefry(counter, key, ROUNDS);
                 let [a, b] = box_muller(words[0], words[1]);
                 let [c, d] = box_muller(words[2], words[3]);

@@ -26,6 +26,11 @@ pub enum ProbeKind {
         /// Where.
         at: Location,
     },
+    /// Membrane voltage of a CV of the cell, mV.
+    CvVoltage {
+        /// The CV.
+        cv: usize,
+    },
     /// A state of a density mechanism.
     State {
         /// Painted name.
@@ -148,9 +153,14 @@ pub(crate) struct Tap {
 }
 
 impl Tap {
-    /// The value now.
-    pub(crate) fn read(&self, groups: &[Group]) -> f64 {
-        let array = self.array.of(&groups[self.group]);
+    /// Position of the group that it reads.
+    pub(crate) fn group(&self) -> usize {
+        self.group
+    }
+
+    /// The value now, given that group.
+    pub(crate) fn read(&self, group: &Group) -> f64 {
+        let array = self.array.of(group);
         self.terms.iter().map(|&(at, weight)| weight * array[at]).sum()
     }
 }
@@ -183,6 +193,10 @@ impl Place<'_> {
         };
         match &probe.kind {
             ProbeKind::Voltage { at } => cx.voltage(at),
+            ProbeKind::CvVoltage { cv } => {
+                cx.check_weights(&[(*cv, 1.0)])?;
+                Ok(cx.tap(Array::Voltage, vec![(cx.first() + cv, 1.0)]))
+            }
             ProbeKind::MembraneCurrent { at } => {
                 Ok(cx.tap(Array::MembraneCurrent, vec![(cx.first() + cx.cv(at)?, 1.0)]))
             }
@@ -212,16 +226,7 @@ impl Place<'_> {
                 cx.parameter(k, instance, parameter)
             }
             ProbeKind::IonInternalInterpolated { ion, weights } => {
-                let n_cvs = cx.discretisation.n_cvs();
-                if let Some(&(cv, weight)) = weights.iter().find(|(cv, w)| *cv >= n_cvs || !w.is_finite()) {
-                    return Err(SimError::ProbeWeight {
-                        probe: index,
-                        cell: probe.cell,
-                        cv,
-                        weight,
-                        n_cvs,
-                    });
-                }
+                cx.check_weights(weights)?;
                 cx.ion(ion, weights, Array::IonInternal)
             }
         }
@@ -257,6 +262,21 @@ impl Resolver<'_> {
             source,
         };
         self.description.morphology.check_location(at).map_err(geometry)
+    }
+
+    /// Refuses CVs that the cell does not have, and weights that are no numbers.
+    fn check_weights(&self, weights: &[(usize, f64)]) -> Result<(), SimError> {
+        let n_cvs = self.discretisation.n_cvs();
+        match weights.iter().find(|(cv, w)| *cv >= n_cvs || !w.is_finite()) {
+            Some(&(cv, weight)) => Err(SimError::ProbeWeight {
+                probe: self.index,
+                cell: self.cell,
+                cv,
+                weight,
+                n_cvs,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// CV of the cell.

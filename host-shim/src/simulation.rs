@@ -1,19 +1,23 @@
 //! Cells, run through time. The front door of the crate.
 
 mod access;
+mod advance;
 mod sample;
 
 use sample::Recorder;
 pub use sample::{SampleView, Samples, Sink};
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::Catalogue;
+use crate::batch::batches;
 use crate::cell::CellDescription;
 use crate::detector::Spike;
 use crate::discretise::Discretisation;
-use crate::epoch::{Schedule, Steps};
+use crate::epoch::Schedule;
 use crate::group::Group;
+use crate::layout::{CellLayout, lay_out};
 use crate::network::{self, Network};
 use crate::probe::{Place, Probe, Tap};
 use crate::sim_error::SimError;
@@ -31,6 +35,7 @@ pub struct Simulation {
     wiring: Wiring,
     time_ms: f64,
     spikes: Vec<Spike>,
+    n_cvs: usize,
 }
 
 /// What a run did.
@@ -43,8 +48,12 @@ pub struct RunSummary {
 }
 
 impl Simulation {
-    /// Builds the cells of each group and initialises them. Cells are numbered through, group after group. Cells of one
-    /// group share arrays and kernels' calls; results do not depend on the grouping but for rounding.
+    /// Builds the cells of each group and initialises them. Cells are numbered through, group after group.
+    ///
+    /// A group is what Arbor calls a cell group: gap junctions may join its cells, and the random numbers of WHITE_NOISE
+    /// are keyed by a mechanism's place in it. Which cells share arrays and kernels' calls, and which run on different
+    /// threads, is decided here, by the sizes of the cells alone: small groups run as one, and results do not depend on
+    /// that but for the rounding of foreign kernels, nor on the number of threads at all.
     ///
     /// # Errors
     /// A [`SimError`] that names the cell and what is wrong with it.
@@ -62,19 +71,56 @@ impl Simulation {
         catalogues: &[Arc<Catalogue>],
         network: &Network,
     ) -> Result<Self, SimError> {
-        let sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
+        Self::build(groups, catalogues, network, batches)
+    }
+
+    /// As [`Simulation::with_network`], but every group has arrays and kernels' calls of its own: for tests and
+    /// measurements of what that makes.
+    ///
+    /// # Errors
+    /// As [`Simulation::with_network`].
+    pub fn unbatched(
+        groups: Vec<Vec<CellDescription>>,
+        catalogues: &[Arc<Catalogue>],
+        network: &Network,
+    ) -> Result<Self, SimError> {
+        let apart = |families: &[Range<usize>], _: &[CellLayout]| (0..families.len()).map(|k| k..k + 1).collect();
+        Self::build(groups, catalogues, network, apart)
+    }
+
+    fn build(
+        groups: Vec<Vec<CellDescription>>,
+        catalogues: &[Arc<Catalogue>],
+        network: &Network,
+        batches: impl Fn(&[Range<usize>], &[CellLayout]) -> Vec<Range<usize>>,
+    ) -> Result<Self, SimError> {
+        let mut families: Vec<Range<usize>> = Vec::with_capacity(groups.len());
+        for group in groups.iter().filter(|group| !group.is_empty()) {
+            let first = families.last().map_or(0, |f| f.end);
+            families.push(first..first + group.len());
+        }
         let descriptions: Vec<CellDescription> = groups.into_iter().flatten().collect();
-        let group_of: Vec<usize> = (0..)
-            .zip(&sizes)
-            .flat_map(|(g, &n)| std::iter::repeat_n(g, n))
+        let family_of: Vec<usize> = (0..)
+            .zip(&families)
+            .flat_map(|(k, family)| std::iter::repeat_n(k, family.len()))
             .collect();
-        network::check(network, &descriptions, &group_of)?;
-        let mut built = Vec::with_capacity(sizes.len());
+        network::check(network, &descriptions, &family_of)?;
+        let laid_out = descriptions.iter().enumerate().map(|(i, c)| lay_out(i, c, catalogues));
+        let laid_out = laid_out.collect::<Result<Vec<CellLayout>, SimError>>()?;
+        let n_cvs = laid_out.iter().map(|c| c.discretisation.n_cvs()).sum();
+        let batches = batches(&families, &laid_out);
+        // Taken one by one, so that layouts and groups are not all in memory at once.
+        let mut laid_out = laid_out.into_iter();
+        let mut built = Vec::with_capacity(batches.len());
         let mut cells = Vec::with_capacity(descriptions.len());
-        for (group, size) in sizes.into_iter().enumerate() {
+        for (group, batch) in batches.into_iter().enumerate() {
             let first = cells.len();
+            let own = &families[batch];
+            let size = own.iter().map(Range::len).sum();
             let members: Vec<_> = (first..first + size).map(|i| (i, &descriptions[i])).collect();
-            built.push(Group::new(&members, catalogues, network)?);
+            let own: Vec<Range<usize>> = own.iter().map(|f| f.start - first..f.end - first).collect();
+            let layouts = laid_out.by_ref().take(size).collect();
+            built.push(Group::new(&members, layouts, &own, network)?);
             cells.extend((0..size).map(|in_group| (group, in_group)));
         }
         Ok(Self {
@@ -84,7 +130,13 @@ impl Simulation {
             descriptions,
             time_ms: 0.0,
             spikes: Vec::new(),
+            n_cvs,
         })
+    }
+
+    /// Parts that run independently within an epoch: batches of cells. More threads than that are of no use.
+    pub fn n_batches(&self) -> usize {
+        self.groups.len()
     }
 
     /// Number of cells.
@@ -115,6 +167,9 @@ impl Simulation {
     /// Runs to `t_end_ms` in steps of `dt_ms`; the last step ends there exactly. Samples are taken in steps chosen by
     /// `schedule` and handed to `sink`.
     ///
+    /// Batches of cells run on the threads of the present rayon pool: the global one (as many as processors, or
+    /// RAYON_NUM_THREADS), unless this is called inside another's `install`.
+    ///
     /// With connections, time is cut into epochs of half the least delay, one after the other from the start of each run;
     /// the grid of steps begins anew in each, so an epoch that is no multiple of `dt_ms` ends in a shorter step, as in
     /// Arbor.
@@ -142,15 +197,13 @@ impl Simulation {
             .enumerate()
             .map(|(i, p)| place.resolve(i, p))
             .collect::<Result<_, _>>()?;
-        let mut recorder = Recorder::new(schedule, taps, sink);
-        let mut summary = RunSummary { steps: 0, samples: 0 };
-        while self.time_ms < t_end_ms {
-            let t1_ms = t_end_ms.min(self.time_ms + self.wiring.interval_ms);
-            let steps = Steps::new(self.time_ms, t1_ms, dt_ms);
-            summary.steps += steps.len();
-            summary.samples += self.run_epoch(&steps, &mut recorder)?;
+        let mut recorder = Recorder::new(schedule, taps, self.groups.len(), sink);
+        if self.groups.len() > 1 && rayon::current_num_threads() > 1 {
+            // Once into the pool and not at every epoch: waking a thread from outside takes longer than a short epoch.
+            rayon::scope(|_| self.advance(t_end_ms, dt_ms, &mut recorder))
+        } else {
+            self.advance(t_end_ms, dt_ms, &mut recorder)
         }
-        Ok(summary)
     }
 
     fn check_times(&self, t_end_ms: f64, dt_ms: f64) -> Result<(), SimError> {
@@ -173,32 +226,6 @@ impl Simulation {
             return Err(SimError::EpochTooShort { epoch_ms, t_end_ms });
         }
         Ok(())
-    }
-
-    /// Runs through one epoch; the number of samples taken.
-    fn run_epoch(&mut self, steps: &Steps, recorder: &mut Recorder<'_>) -> Result<usize, SimError> {
-        let before = self.spikes.len();
-        let (start_ms, end_ms) = steps.span_ms();
-        self.wiring.begin_epoch(start_ms, end_ms);
-        recorder.begin_epoch(steps);
-        for step in 0..steps.len() {
-            let (t0_ms, t1_ms) = steps.edges(step);
-            for (k, group) in self.groups.iter_mut().enumerate() {
-                group.currents(t0_ms, t1_ms - t0_ms, self.wiring.due(k, t1_ms));
-            }
-            recorder.sample(step, t0_ms, &self.groups, &self.cells);
-            let found = self.spikes.len();
-            for group in &mut self.groups {
-                group.advance(t0_ms, t1_ms, &mut self.spikes)?;
-            }
-            self.spikes[found..].sort_unstable_by(|a, b| {
-                let by_time = a.time_ms.total_cmp(&b.time_ms);
-                by_time.then((a.cell, a.detector).cmp(&(b.cell, b.detector)))
-            });
-            self.time_ms = t1_ms;
-        }
-        self.wiring.end_epoch(&self.spikes[before..]);
-        Ok(recorder.taken)
     }
 
     /// As [`Simulation::run`], collecting the samples.

@@ -4,7 +4,6 @@
 //! and junctions enter `currents`, diffusion, noise and post-events `advance`.
 
 use crate::deliver::StepEvents;
-use crate::detector::Spike;
 use crate::group::{Group, Lists};
 use crate::load::{Hook, run, run_events};
 use crate::sim_error::SimError;
@@ -16,6 +15,7 @@ impl Group {
     /// INITIAL runs twice: the second time it sees concentrations to which the first has contributed.
     pub(crate) fn reset(&mut self) {
         self.shared.voltage_mv.copy_from_slice(&self.v_init_mv);
+        self.spikes.clear();
         self.shared.time_since_spike_ms.fill(-1.0);
         for ion in &mut self.shared.ions {
             ion.reset();
@@ -59,11 +59,11 @@ impl Group {
         }
     }
 
-    /// From the currents to the state at the end of the step; appends spikes.
+    /// From the currents to the state at the end of the step; appends to the group's spikes.
     ///
     /// # Errors
     /// [`SimError::NonFinite`] if a voltage is infinite or NaN. The states are then of no more use.
-    pub(crate) fn advance(&mut self, t0_ms: f64, t1_ms: f64, spikes: &mut Vec<Spike>) -> Result<(), SimError> {
+    pub(crate) fn advance(&mut self, t0_ms: f64, t1_ms: f64) -> Result<(), SimError> {
         let dt_ms = t1_ms - t0_ms;
         let shared = &mut self.shared;
         self.solver.solve(
@@ -93,7 +93,7 @@ impl Group {
             if let Some(since) = self.shared.time_since_spike_ms.get_mut(watcher.slot) {
                 *since = spike.map_or(-1.0, |s| t1_ms - s.time_ms);
             }
-            spikes.extend(spike);
+            self.spikes.extend(spike);
         }
         if self.lists.post_events {
             self.run_all(Hook::PostEvent, |lists| &lists.main, dt_ms);

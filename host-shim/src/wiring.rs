@@ -21,8 +21,22 @@ pub(crate) struct Wiring {
     edges: Vec<Edge>,
     feeds: Vec<Feed>,
     /// One per group.
-    queues: Vec<Queue>,
-    steps: Vec<StepEvents>,
+    pub(crate) inboxes: Vec<Inbox>,
+}
+
+/// Where the events of one group wait.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    queue: Queue,
+    step: StepEvents,
+}
+
+impl Inbox {
+    /// What the group receives in the step that ends at `t1_ms`.
+    pub(crate) fn due(&mut self, t1_ms: f64) -> &StepEvents {
+        self.queue.deliver(t1_ms, &mut self.step);
+        &self.step
+    }
 }
 
 /// A point process of some group.
@@ -78,8 +92,7 @@ impl Wiring {
             interval_ms: least_ms / 2.0,
             feeds: feeds.collect::<Result<_, SimError>>()?,
             edges,
-            queues: groups.iter().map(|_| Queue::default()).collect(),
-            steps: groups.iter().map(|_| StepEvents::default()).collect(),
+            inboxes: groups.iter().map(|_| Inbox::default()).collect(),
         })
     }
 
@@ -87,18 +100,11 @@ impl Wiring {
     pub(crate) fn begin_epoch(&mut self, t0_ms: f64, t1_ms: f64) {
         for feed in &mut self.feeds {
             let Post { group, to, weight } = feed.post;
-            let queue = &mut self.queues[group];
+            let queue = &mut self.inboxes[group].queue;
             feed.times
                 .within(t0_ms, t1_ms, |time_ms| queue.push(Event { time_ms, to, weight }));
         }
-        self.queues.iter_mut().for_each(Queue::settle);
-    }
-
-    /// What a group receives in the step that ends at `t1_ms`.
-    pub(crate) fn due(&mut self, group: usize, t1_ms: f64) -> &StepEvents {
-        let step = &mut self.steps[group];
-        self.queues[group].deliver(t1_ms, step);
-        step
+        self.inboxes.iter_mut().for_each(|inbox| inbox.queue.settle());
     }
 
     /// Sends the spikes of an epoch on their way.
@@ -107,7 +113,7 @@ impl Wiring {
             let source = (spike.cell, spike.detector);
             let first = self.edges.partition_point(|e| e.source < source);
             for edge in self.edges[first..].iter().take_while(|e| e.source == source) {
-                self.queues[edge.post.group].push(Event {
+                self.inboxes[edge.post.group].queue.push(Event {
                     time_ms: spike.time_ms + edge.delay_ms,
                     to: edge.post.to,
                     weight: edge.post.weight,
@@ -118,7 +124,7 @@ impl Wiring {
 
     /// Back to t = 0: nothing under way, generators at their beginning.
     pub(crate) fn reset(&mut self) {
-        self.queues.iter_mut().for_each(Queue::clear);
+        self.inboxes.iter_mut().for_each(|inbox| inbox.queue.clear());
         self.feeds.iter_mut().for_each(|feed| feed.times.reset());
     }
 }
@@ -170,8 +176,7 @@ mod tests {
                 edge((4, 0), 4.0),
             ],
             feeds: Vec::new(),
-            queues: vec![Queue::default(), Queue::default()],
-            steps: vec![StepEvents::default(), StepEvents::default()],
+            inboxes: vec![Inbox::default(), Inbox::default()],
         };
         let spike = |cell, detector| Spike {
             time_ms: 1000.1,
@@ -181,9 +186,9 @@ mod tests {
         wiring.end_epoch(&[spike(2, 0), spike(3, 1), spike(5, 0)]);
         wiring.begin_epoch(1000.5, 1001.5);
         let arrival_ms = 1000.1 + 1.0499999523162842;
-        let mut weights = |group, t1_ms| {
+        let mut weights = |group: usize, t1_ms| {
             let mut sorted = Vec::new();
-            wiring.due(group, t1_ms).sorted_into(2, &mut sorted);
+            wiring.inboxes[group].due(t1_ms).sorted_into(2, &mut sorted);
             sorted.iter().map(|e| (e.mech_index, e.weight)).collect::<Vec<_>>()
         };
         assert_eq!(weights(0, 2000.0), []);

@@ -14,7 +14,7 @@ mod support;
 
 use host_shim::{
     Cable, Catalogue, CellDescription, CvPolicy, DensityPaint, Detector, IClamp, Location, MechanismKind, Morphology,
-    Probe, ProbeKind, SampleView, Schedule, SimError, Simulation, Steps,
+    Network, Probe, ProbeKind, SampleView, Schedule, SimError, Simulation, Steps,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -373,16 +373,27 @@ fn compare(label: &str, catalogue: &Arc<Catalogue>, cells: &[Cell], probes: &[Pr
     let descriptions = cells.iter().map(|c| c.description.clone()).collect();
     let mut sim = Simulation::new(vec![descriptions], std::slice::from_ref(catalogue)).unwrap();
     let mut v: Vec<Vec<Vec<f64>>> = vec![Vec::new(); cells.len()];
+    let n_cvs: Vec<usize> = (0..cells.len())
+        .map(|c| sim.discretisation(c).unwrap().n_cvs())
+        .collect();
+    let all = n_cvs.iter().enumerate().flat_map(|(cell, &n)| {
+        let kind = |cv| ProbeKind::CvVoltage { cv };
+        (0..n).map(move |cv| Probe { cell, kind: kind(cv) })
+    });
+    let probed = [probes.to_vec(), all.collect()].concat();
     let (mut values, mut times) = (Vec::new(), Vec::new());
     for &end in ends_ms {
         let mut sink = |view: &SampleView<'_>| {
             times.push(view.time_ms);
-            values.push(view.values.to_vec());
-            for (cell, v) in v.iter_mut().enumerate() {
-                v.push(view.voltage(cell).unwrap().to_vec());
+            let (asked, mut rest) = view.values.split_at(probes.len());
+            values.push(asked.to_vec());
+            for (v, &n) in v.iter_mut().zip(&n_cvs) {
+                let (own, others) = rest.split_at(n);
+                v.push(own.to_vec());
+                rest = others;
             }
         };
-        sim.run(end, DT_MS, &Schedule::EveryStep, probes, &mut sink).unwrap();
+        sim.run(end, DT_MS, &Schedule::EveryStep, &probed, &mut sink).unwrap();
     }
     let their_times = numbers(&arbor["times"]);
     assert_eq!(times.len(), STEPS, "{label}");
@@ -635,7 +646,7 @@ fn cells_do_not_feel_their_group() {
         })
         .collect();
     let run = |groups| {
-        let mut sim = Simulation::new(groups, &[scalar()]).unwrap();
+        let mut sim = Simulation::unbatched(groups, &[scalar()], &Network::default()).unwrap();
         sim.record(15.0, DT_MS, &Schedule::EveryStep, &probes).unwrap()
     };
     let together = run(vec![vec![weak.clone(), strong.clone()]]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{asks_for_spikes, int};
-use crate::catalogue::{MechanismInfo, MechanismKind};
+use crate::catalogue::MechanismKind;
 use crate::cell::CellDescription;
 use crate::diffusion::DiffusionSolver;
 use crate::layout::{CellIon, CellLayout, CellMechanism};
@@ -135,19 +135,46 @@ pub(super) fn gids(cells: &[(usize, &CellDescription)], spans: &[Range<usize>]) 
     per_cell.flatten().collect()
 }
 
-/// Who draws the random numbers of the `k`-th mechanism of a group, given its instances' CVs.
-pub(super) fn noise_keys(seed: u64, k: usize, info: &MechanismInfo, cvs: &[i32], gids: &[u32]) -> NoiseKeys {
-    let of_instance: Vec<u32> = match info.kind {
-        // Arbor looks up the number of the instance where the number of its CV is meant. In a group of one cell it makes
-        // no difference; in others the numbers are only the same if we do so too.
-        MechanismKind::Density | MechanismKind::Voltage => gids.iter().take(cvs.len()).copied().collect(),
-        // Arbor gives junctions no keys and reads what it does not have; they are keyed like point processes here.
-        MechanismKind::Point | MechanismKind::GapJunction | MechanismKind::ReversalPotential => cvs
-            .iter()
-            .filter_map(|&cv| gids.get(usize::try_from(cv).ok()?).copied())
-            .collect(),
+/// Who draws the random numbers of each mechanism of `merged`, in its order: as in Arbor, were it told of the `families`
+/// only, the groups that the caller made.
+pub(super) fn noise_keys(
+    seed: u64,
+    merged: &BTreeMap<String, Merged>,
+    families: &[Range<usize>],
+    spans: &[Range<usize>],
+    gids: &[u32],
+) -> Vec<NoiseKeys> {
+    let start = NoiseKeys {
+        seed,
+        instances: Vec::new(),
     };
-    NoiseKeys::new(seed, k as u64, &of_instance)
+    let mut all = vec![start; merged.len()];
+    for family in families {
+        let cvs = spans[family.start].start..spans[family.end - 1].end;
+        let gids = &gids[cvs.clone()];
+        let instances = |set: &Merged| set.instances[family.start].start..set.instances[family.end - 1].end;
+        let present = merged
+            .values()
+            .zip(&mut all)
+            .filter(|(set, _)| !instances(set).is_empty());
+        for (position, (set, keys)) in (0..).zip(present) {
+            if set.handle.info().random_variables.is_empty() {
+                continue;
+            }
+            let own = &set.layout.cv[instances(set)];
+            match set.handle.info().kind {
+                // Arbor looks up the number of the instance where the number of its CV is meant. In a group of one cell
+                // it makes no difference; in others the numbers are only the same if we do so too.
+                MechanismKind::Density | MechanismKind::Voltage => keys.append(position, &gids[..own.len()]),
+                // Arbor gives junctions no keys and reads what it does not have; they are keyed like point processes.
+                MechanismKind::Point | MechanismKind::GapJunction | MechanismKind::ReversalPotential => {
+                    let of = |&cv: &i32| gids.get(usize::try_from(cv).ok()?.checked_sub(cvs.start)?).copied();
+                    keys.append(position, &own.iter().filter_map(of).collect::<Vec<u32>>());
+                }
+            }
+        }
+    }
+    all
 }
 
 /// A solver per ion that diffuses in some cell of the group.

@@ -104,9 +104,14 @@ fn twelve_rounds_and_the_transform_agree_with_random123() {
 #[test]
 fn a_draw_serves_four_steps() {
     let gids = [3, 3, 7, 7, 7, 7, 7, 7];
-    let keys = NoiseKeys::new(42, 3, &gids);
-    assert_eq!(keys.instances[2], (7, 0));
-    assert_eq!(keys.instances[7], (7, 5));
+    let mut keys = NoiseKeys {
+        seed: 42,
+        ..NoiseKeys::default()
+    };
+    keys.append(3, &gids);
+    let numbered = |k: usize| (keys.instances[k].gid, keys.instances[k].instance);
+    assert_eq!(numbered(2), (7, 0));
+    assert_eq!(numbered(7), (7, 5));
     let mut noise = Noise::new(keys, 2, 12, 64);
     let mut drawn = Vec::new();
     for step in 0..12 {

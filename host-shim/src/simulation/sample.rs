@@ -1,4 +1,6 @@
-//! What a run shows while it runs.
+//! What a run shows while it runs, and how samples travel from the groups to the sink.
+
+use std::ops::Range;
 
 use crate::epoch::{Schedule, Steps};
 use crate::group::Group;
@@ -11,26 +13,16 @@ pub struct SampleView<'a> {
     pub time_ms: f64,
     /// One value per probe.
     pub values: &'a [f64],
-    simulation: (&'a [Group], &'a [(usize, usize)]),
 }
 
-impl SampleView<'_> {
-    /// Voltage of every CV of a cell, mV; none if there is no such cell.
-    pub fn voltage(&self, cell: usize) -> Option<&[f64]> {
-        let (groups, cells) = self.simulation;
-        let &(group, in_group) = cells.get(cell)?;
-        let group = &groups[group];
-        Some(&group.shared.voltage_mv[group.cells[in_group].cvs.clone()])
-    }
-}
-
-/// Receives samples as they are taken.
-pub trait Sink {
+/// Receives samples. They come in the order of time, some steps after they were taken. `Send`, because the thread that
+/// runs the simulation need not be the one that asked for it; calls never overlap.
+pub trait Sink: Send {
     /// Called once per sample, in the order of time.
     fn sample(&mut self, view: &SampleView<'_>);
 }
 
-impl<F: FnMut(&SampleView<'_>)> Sink for F {
+impl<F: FnMut(&SampleView<'_>) + Send> Sink for F {
     fn sample(&mut self, view: &SampleView<'_>) {
         self(view);
     }
@@ -61,45 +53,87 @@ impl Sink for Samples {
     }
 }
 
+/// Most steps that groups take on their own before samples and spikes are collected.
+const MAX_STEPS: usize = 1024;
+/// Most values kept until then, all probes together: 1 MiB.
+const MAX_VALUES: usize = 1 << 17;
+
 /// What a run samples, and where to.
 pub(super) struct Recorder<'a> {
     schedule: &'a Schedule,
-    taps: Vec<Tap>,
-    values: Vec<f64>,
-    /// Steps to sample in the present epoch, ascending, and how many of them have been.
-    due: Vec<usize>,
-    pub(super) taken: usize,
+    /// Per group, what it samples.
+    pub(super) tracks: Vec<Track>,
+    n_probes: usize,
+    /// Steps to sample in the present chunk, ascending.
+    pub(super) due: Vec<usize>,
+    row: Vec<f64>,
     sink: &'a mut dyn Sink,
 }
 
+/// The samples of one group.
+#[derive(Debug, Default)]
+pub(super) struct Track {
+    /// With the positions of their probes.
+    taps: Vec<(usize, Tap)>,
+    /// Sample after sample.
+    values: Vec<f64>,
+}
+
+impl Track {
+    pub(super) fn sample(&mut self, group: &Group) {
+        self.values.extend(self.taps.iter().map(|(_, tap)| tap.read(group)));
+    }
+}
+
 impl<'a> Recorder<'a> {
-    pub(super) fn new(schedule: &'a Schedule, taps: Vec<Tap>, sink: &'a mut dyn Sink) -> Self {
+    pub(super) fn new(schedule: &'a Schedule, taps: Vec<Tap>, n_groups: usize, sink: &'a mut dyn Sink) -> Self {
+        let n_probes = taps.len();
+        let mut tracks: Vec<Track> = (0..n_groups).map(|_| Track::default()).collect();
+        for (probe, tap) in taps.into_iter().enumerate() {
+            tracks[tap.group()].taps.push((probe, tap));
+        }
         Self {
             schedule,
-            values: vec![0.0; taps.len()],
-            taps,
-            due: Vec::new(),
-            taken: 0,
+            tracks,
+            n_probes,
+            due: Vec::with_capacity(MAX_STEPS),
+            row: vec![0.0; n_probes],
             sink,
         }
     }
 
-    pub(super) fn begin_epoch(&mut self, steps: &Steps) {
-        self.schedule.steps(steps, &mut self.due);
-        self.taken = 0;
+    /// The next steps that groups may take on their own, from `first`. Forgets the samples of the last.
+    pub(super) fn begin(&mut self, steps: &Steps, first: usize) -> Range<usize> {
+        let mut chunk = first..steps.len().min(first + MAX_STEPS);
+        self.schedule.steps(steps, chunk.clone(), &mut self.due);
+        let most = (MAX_VALUES / self.n_probes.max(1)).max(1);
+        if let Some(&step) = self.due.get(most) {
+            // Samples of one step stay together.
+            chunk.end = step.max(first + 1);
+            self.due.truncate(self.due.partition_point(|&due| due < chunk.end));
+        }
+        for track in &mut self.tracks {
+            track.values.clear();
+            track.values.reserve(self.due.len() * track.taps.len());
+        }
+        chunk
     }
 
-    pub(super) fn sample(&mut self, step: usize, time_ms: f64, groups: &[Group], cells: &[(usize, usize)]) {
-        while self.due.get(self.taken) == Some(&step) {
-            for (value, tap) in self.values.iter_mut().zip(&self.taps) {
-                *value = tap.read(groups);
+    /// Hands over the samples of the steps before `end`; their number.
+    pub(super) fn deliver(&mut self, steps: &Steps, end: usize) -> usize {
+        let taken = self.due.partition_point(|&due| due < end);
+        for (sample, &step) in self.due[..taken].iter().enumerate() {
+            for track in &self.tracks {
+                let values = &track.values[sample * track.taps.len()..];
+                for (&(probe, _), &value) in track.taps.iter().zip(values) {
+                    self.row[probe] = value;
+                }
             }
             self.sink.sample(&SampleView {
-                time_ms,
-                values: &self.values,
-                simulation: (groups, cells),
+                time_ms: steps.edges(step).0,
+                values: &self.row,
             });
-            self.taken += 1;
         }
+        taken
     }
 }
