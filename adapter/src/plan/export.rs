@@ -155,6 +155,7 @@ impl Request {
                     .voltage_weights(&cell.morphology, &cell.properties, &at);
                 return self.sum(index, weights, |cv| Some(Variable::CvVoltage { cv }));
             }
+            ProbeKind::CvVoltage { cv } => Variable::CvVoltage { cv },
             ProbeKind::State { mechanism, state, at } => Variable::State {
                 mechanism,
                 state,
