@@ -4,6 +4,7 @@
 //! runs; [`control`] sees parameters, traces and sensitivities, never a cable; [`report`] writes what came out. [`cli`]
 //! ties them to commands.
 
+pub mod bench;
 pub mod catalogue;
 pub mod cli;
 pub mod control;

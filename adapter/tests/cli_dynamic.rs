@@ -389,3 +389,101 @@ fn an_explosion_names_time_and_place_and_leaves_earlier_results() {
         assert!(read(&out, file) == bytes, "{file} changed");
     }
 }
+
+/// Mean square of all probes over all samples, and its derivative by each slot, from what `run` has written.
+fn loss_of(folder: &Path) -> (f64, Vec<f64>) {
+    let arrays = read_npz(&folder.join("traces.npz")).unwrap();
+    let (values, sensitivities) = (&arrays["values"], &arrays["sensitivities"]);
+    let (n, slots) = (values.len() as f64, sensitivities.shape()[2]);
+    let loss = values.iter().map(|v| v * v).sum::<f64>() / n;
+    let of_slot = |k: usize| {
+        let u = sensitivities.iter().skip(k).step_by(slots);
+        values.iter().zip(u).map(|(v, u)| 2.0 * v * u).sum::<f64>() / n
+    };
+    (loss, (0..slots).map(of_slot).collect())
+}
+
+fn close(found: &Value, expected: f64) {
+    let found = found.as_f64().unwrap();
+    assert!((found - expected).abs() <= 1e-12 * expected.abs(), "{found} {expected}");
+}
+
+#[test]
+fn bench_times_what_run_computes() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    run("run", &experiment("tiny"), &["-o", text(&out)]).expect(0);
+    let (loss, gradient) = loss_of(&out);
+    let result = run("bench", &experiment("tiny"), &["--json", "--runs", "2"])
+        .expect(0)
+        .json();
+    for (key, count) in [("cells", 1), ("cvs", 1), ("slots", 2), ("steps", 400), ("runs", 2)] {
+        assert_eq!(result[key], count, "{key}");
+    }
+    close(&result["loss"], loss);
+    for (found, expected) in result["gradient"].as_array().unwrap().iter().zip(&gradient) {
+        close(found, *expected);
+    }
+    assert_eq!(result["gradient"].as_array().unwrap().len(), gradient.len());
+    let seconds = |kind: &str| result[kind]["seconds"].as_f64().unwrap();
+    for kind in ["plain", "with_sensitivities"] {
+        let runs: Vec<f64> = serde_json::from_value(result[kind]["seconds_of_runs"].clone()).unwrap();
+        assert_eq!(runs.len(), 2);
+        assert!(runs.iter().all(|s| *s > 0.0));
+        close(&result[kind]["seconds"], 0.5 * (runs[0] + runs[1]));
+        close(&result[kind]["ns_per_cv_step"], 1e9 * seconds(kind) / 400.0);
+        close(&result[kind]["ms_per_model_second"], 1e6 * seconds(kind) / 10.0);
+    }
+    close(&result["ratio"], seconds("with_sensitivities") / seconds("plain"));
+    let bytes = |kind: &str| result[kind]["state_bytes_per_cv"].as_f64().unwrap();
+    // One control volume: voltage, three states, four parameters, and more; with two slots at least a tangent of each.
+    assert!(bytes("plain") >= 64.0 && bytes("with_sensitivities") >= bytes("plain") + 64.0);
+    close(&result["state_bound_bytes_per_cv"], 8.0 * (3.0 + 2.0 * 5.0 + 30.0));
+    if cfg!(target_os = "linux") {
+        assert!(result["peak_rss_bytes"].as_u64().unwrap() > 1 << 20);
+    }
+    let table = run("bench", &experiment("tiny"), &["--runs", "1"]).expect(0).stdout;
+    assert!(table.contains("ns per CV-step") && table.contains("1 run;"), "{table}");
+}
+
+#[test]
+fn bench_runs_a_catalogue_made_elsewhere() {
+    let folder = TempDir::new().unwrap();
+    let catalogue = folder.path().join("mine-catalogue.so");
+    let hh = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mechanisms/hh/hh.mod");
+    run("build", &hh, &["-o", text(&catalogue)]).expect(0);
+    let arguments = ["--json", "--runs", "1", "--catalogue", text(&catalogue)];
+    let theirs = run("bench", &experiment("tiny"), &arguments).expect(0).json();
+    let ours = run("bench", &experiment("tiny"), &arguments[..3]).expect(0).json();
+    assert!(theirs["with_sensitivities"].is_null() && theirs["ratio"].is_null());
+    close(&theirs["loss"], ours["loss"].as_f64().unwrap());
+
+    let pas = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mechanisms/pas/pas.mod");
+    run("build", &pas, &["-o", text(&catalogue)]).expect(0);
+    let outcome = run("bench", &experiment("tiny"), &arguments).expect(1);
+    assert!(outcome.stderr.contains("hh"), "{}", outcome.stderr);
+}
+
+#[test]
+fn bench_rejects_no_runs_and_missing_catalogues() {
+    run("bench", &experiment("tiny"), &["--runs", "0"]).expect(2);
+    run("bench", &experiment("tiny"), &["--catalogue", "nowhere-catalogue.so"]).expect(3);
+    run("bench", &experiment("tiny"), &["--catalogue", "a.so", "--export", "b"]).expect(2);
+}
+
+#[test]
+fn bench_exports_what_another_simulator_runs() {
+    use graddiff::plan::export::Request;
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("new/out");
+    run("bench", &experiment("tiny"), &["--export", text(&out)]).expect(0);
+    let request = |file| serde_json::from_slice::<Request>(&read(&out, file)).unwrap();
+    let names = |request: &Request| -> Vec<String> {
+        let paint = request.cells[0].paint.iter();
+        paint.map(|p| p.mechanism.clone()).collect()
+    };
+    let (plain, tangent) = (request("plain.json"), request("sensitivities.json"));
+    assert_eq!(names(&plain), ["hh"]);
+    assert_eq!(names(&tangent), ["gd_hh", "gd0_cable"]);
+    assert!(plain.catalogue.is_absolute() && plain.catalogue.is_file());
+}

@@ -47,6 +47,12 @@ impl Tree {
         }
     }
 
+    /// Bytes of the arrays.
+    pub(crate) fn bytes(&self) -> usize {
+        let values = self.face.len() + self.faces.len() + self.diagonal.len();
+        values * size_of::<f64>() + size_of_val(self.parent.as_slice())
+    }
+
     /// Replaces the right-hand side by the solution, cell by cell; uses up the diagonal.
     pub(crate) fn eliminate(&mut self, x: &mut [f64]) {
         let n = self.parent.len();
@@ -93,6 +99,11 @@ impl CableSolver {
             tree: Tree::new(parent, cells, face_us),
             capacitance_pf,
         }
+    }
+
+    /// Bytes of the arrays.
+    pub(crate) fn bytes(&self) -> usize {
+        self.tree.bytes() + size_of_val(self.capacitance_pf.as_slice())
     }
 
     /// Advances `voltage_mv` by `dt_ms`, given `current` (A/m²) and `conductance` (kS/m²) of the membrane.

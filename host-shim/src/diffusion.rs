@@ -34,6 +34,11 @@ impl DiffusionSolver {
         }
     }
 
+    /// Bytes of the arrays.
+    pub(crate) fn bytes(&self) -> usize {
+        self.tree.bytes() + size_of_val(self.volume_um3.as_slice())
+    }
+
     /// Advances the concentrations by `dt_ms`.
     pub(crate) fn solve(&mut self, concentration_mm: &mut [f64], dt_ms: f64) {
         let per_us = 1e-3 / dt_ms;

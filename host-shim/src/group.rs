@@ -193,6 +193,13 @@ impl Group {
         Ok(group)
     }
 
+    /// Bytes of all arrays that a step of the group touches.
+    pub(crate) fn state_bytes(&self) -> usize {
+        let mechanisms: usize = self.mechanisms.iter().map(MechanismStorage::bytes).sum();
+        let diffusion: usize = self.diffusion.iter().map(DiffusionSolver::bytes).sum();
+        self.shared.bytes() + mechanisms + self.solver.bytes() + diffusion
+    }
+
     /// The instance that receives the events of a target of the group's `cell`-th cell.
     pub(crate) fn find_target(&self, cell: usize, target: usize) -> Result<TargetInstance, SimError> {
         let cell = &self.cells[cell];

@@ -132,6 +132,11 @@ impl Noise {
         self.rows.fill(0.0);
     }
 
+    /// Bytes of the numbers and of who draws them.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val::<[f64]>(&self.rows) + size_of_val(self.keys.instances.as_slice())
+    }
+
     /// Draws the numbers of the next step.
     pub(crate) fn refresh(&mut self) {
         let counter = self.steps;

@@ -7,6 +7,7 @@
 mod aligned;
 mod constraints;
 mod ion;
+mod memory;
 #[cfg(test)]
 mod tests;
 

@@ -129,6 +129,11 @@ pub(super) fn start(plan: &Plan, folder: Option<&Path>) -> Result<Running, Failu
 }
 
 impl Running {
+    /// A host whose catalogue is the user's.
+    pub(super) fn around(host: ShimHost) -> Self {
+        Self { host, _folder: None }
+    }
+
     /// One run, with its spikes.
     pub(super) fn simulate(
         &mut self,

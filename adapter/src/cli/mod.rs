@@ -4,6 +4,7 @@
 //! `Command` and in [`Cli::run`]. The doc comment of its `Args` is its help text. Commands print through [`Context`],
 //! never with `println!`: a reader that closes the pipe must not look like a bug of ours.
 
+mod bench;
 mod build;
 mod check;
 mod compile;
@@ -64,6 +65,7 @@ enum Command {
     Run(run::Args),
     Verify(verify::Args),
     Tune(tune::Args),
+    Bench(bench::Args),
     Reproduce(reproduce::Args),
 }
 
@@ -87,6 +89,7 @@ impl Cli {
             Command::Run(args) => run::run(args, &context),
             Command::Verify(args) => verify::run(args, &context),
             Command::Tune(args) => tune::run(args, &context),
+            Command::Bench(args) => bench::run(args, &context),
             Command::Reproduce(args) => reproduce::run(args, &context),
         }
     }

@@ -2,4 +2,4 @@
 
 pub mod shim;
 
-pub use shim::{HostError, ShimHost};
+pub use shim::{HostError, ShimHost, Timing};

@@ -6,6 +6,8 @@
 //! Except where slots move synapses, junctions or reversal methods: equal synapses of a control volume are merged into
 //! one instance, and which are equal depends on the slots' values, so the cells are built anew for each.
 
+mod timing;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +18,8 @@ use host_shim::{AbiChoice, Catalogue, LoadError, Probe, Schedule, SimError, Simu
 use crate::control::{Model, Traces};
 use crate::plan::export::sample_times_ms;
 use crate::plan::{Plan, PlannedCell, Variant, describe, draws_noise};
+
+pub use timing::Timing;
 
 /// What can go wrong between a plan and its traces.
 #[derive(Debug, thiserror::Error)]
@@ -80,13 +84,22 @@ impl ShimHost {
     pub fn new(plan: &Plan, catalogue: &Path) -> Result<Self, HostError> {
         build(&plan.compiled.c_source, catalogue)?;
         let loaded = crate::catalogue::load_catalogue(catalogue, AbiChoice::Auto)?;
-        let zero = vec![0.0; plan.slots.len()];
-        let rebuilt = plan.cells.iter().any(PlannedCell::moves_points);
-        let x = if rebuilt { plan.values() } else { zero };
-        let plain = simulation(plan, &loaded, &x, Variant::Plain)?;
+        Self::assemble(plan, &loaded, catalogue, true)
+    }
+
+    /// The cells on a loaded catalogue. Without `tangents` there is but the plain simulation, at the plan's slot values.
+    fn assemble(plan: &Plan, loaded: &Arc<Catalogue>, catalogue: &Path, tangents: bool) -> Result<Self, HostError> {
         let n_slots = plan.slots.len();
-        let tangent = if n_slots > 0 {
-            Some(simulation(plan, &loaded, &x, Variant::Augmented)?)
+        let tangents = tangents && n_slots > 0;
+        let rebuilt = plan.cells.iter().any(PlannedCell::moves_points);
+        let x = if rebuilt || !tangents {
+            plan.values()
+        } else {
+            vec![0.0; n_slots]
+        };
+        let plain = simulation(plan, loaded, &x, Variant::Plain)?;
+        let tangent = if tangents {
+            Some(simulation(plan, loaded, &x, Variant::Augmented)?)
         } else {
             None
         };
@@ -115,7 +128,7 @@ impl ShimHost {
             plain,
             tangent,
             moved,
-            blueprint: rebuilt.then(|| (plan.clone(), loaded)),
+            blueprint: rebuilt.then(|| (plan.clone(), Arc::clone(loaded))),
             noisy: draws_noise(&plan.compiled),
             last_augmented: false,
             n_slots,

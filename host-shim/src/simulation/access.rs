@@ -9,6 +9,12 @@ use crate::storage::MechanismStorage;
 use crate::wiring::resolve;
 
 impl Simulation {
+    /// Bytes of all arrays that a step touches: voltages, currents, ions, parameters, states, random numbers, the trees.
+    /// Descriptions of cells, allocators' overhead and loaded code are not counted.
+    pub fn state_bytes(&self) -> usize {
+        self.groups.iter().map(crate::group::Group::state_bytes).sum()
+    }
+
     /// CVs of the cell on which a mechanism has instances, ascending; the order of all per-instance values.
     ///
     /// # Errors

@@ -78,6 +78,29 @@ impl IonStorage {
         }
     }
 
+    /// Bytes of all arrays, those that a reset starts from included.
+    pub(super) fn bytes(&self) -> usize {
+        let now = [
+            &self.current,
+            &self.conductivity,
+            &self.reversal_mv,
+            &self.internal_mm,
+            &self.external_mm,
+            &self.diffusive_mm,
+            &self.charge,
+        ];
+        let first = [
+            &self.initial.reversal_mv,
+            &self.initial.reset_internal_mm,
+            &self.initial.reset_external_mm,
+            &self.initial.init_internal_mm,
+            &self.initial.init_external_mm,
+        ];
+        let now: usize = now.iter().map(|array| size_of_val::<[f64]>(array)).sum();
+        let first: usize = first.iter().map(|array| size_of_val(array.as_slice())).sum();
+        now + first + size_of_val(self.cv.as_slice())
+    }
+
     pub(super) fn view(&mut self, index: *mut i32) -> IonState06 {
         IonState06 {
             current_density: self.current.as_mut_ptr(),
