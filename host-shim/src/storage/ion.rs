@@ -96,7 +96,7 @@ impl IonStorage {
             &self.initial.init_internal_mm,
             &self.initial.init_external_mm,
         ];
-        let now: usize = now.iter().map(|array| size_of_val::<[f64]>(array)).sum();
+        let now: usize = now.iter().map(|array| array.len()).sum::<usize>() * size_of::<f64>();
         let first: usize = first.iter().map(|array| size_of_val(array.as_slice())).sum();
         now + first + size_of_val(self.cv.as_slice())
     }

@@ -14,7 +14,7 @@ impl SharedStorage {
             &self.area_um2,
             &self.time_since_spike_ms,
         ];
-        let values: usize = per_cv.iter().map(|array| size_of_val::<[f64]>(array)).sum();
+        let values: usize = per_cv.iter().map(|array| array.len()).sum::<usize>() * size_of::<f64>();
         let cells = size_of_val::<[i32]>(&self.cell);
         values + cells + self.ions.iter().map(IonStorage::bytes).sum::<usize>()
     }
