@@ -10,6 +10,7 @@ use crate::ir::mechanism::{Hook, IonQuantity, Kind, Mechanism, Output};
 use crate::ir::verify::verify;
 use crate::pass::differentiate::{Movable, Tangent, differentiate};
 use crate::pass::lower::{Integrator, Lowered, WEIGHT_FACTOR, has_weight, lower};
+use crate::pass::prune::{self, Dropped, Keep, Pruned};
 use crate::syntax::{ast::Ast, parse};
 
 /// One `.mod` file.
@@ -42,6 +43,8 @@ pub struct Options {
     /// Ions that a mechanism's users rebind: (mechanism, its ion, the ion it then means), as in `nernst/x=ca`. Reversal
     /// potential mechanisms need none: they are taken to act on every ion.
     pub rebound: Vec<(String, String, String)>,
+    /// What users read back.
+    pub keep: Keep,
 }
 
 /// A diagnostic and the source it is about, by position.
@@ -112,6 +115,8 @@ pub struct Compiled {
     pub tangents: Vec<Tangent>,
     /// Ions that have a tangent ion for each slot ([`Names::tangent_ion`]), by the names the sources use.
     pub tangent_ions: Vec<String>,
+    /// What was dropped since nothing depends on it, by mechanism.
+    pub pruned: Vec<Pruned>,
     /// Warnings.
     pub warnings: Vec<FileDiagnostic>,
 }
@@ -240,6 +245,7 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
             parameters,
             reads,
             ions,
+            read_back: options.keep.sensitivities(m),
         };
         let (tangent, warnings) = differentiate(m.clone(), &one.kinks, movable);
         sound(&tangent.mechanism);
@@ -247,7 +253,8 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
         tangents.push(tangent);
     }
     reject(&diagnostics)?;
-    let mechanisms: Vec<Mechanism> = lowered.into_iter().map(|l| l.mechanism).collect();
+    let mut mechanisms: Vec<Mechanism> = lowered.into_iter().map(|l| l.mechanism).collect();
+    let pruned = drop_unread(&mut mechanisms, &mut tangents, &options.keep);
     let entries: Vec<Entry<'_>> = mechanisms
         .iter()
         .enumerate()
@@ -263,8 +270,37 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
         mechanisms,
         tangents,
         tangent_ions,
+        pruned,
         warnings: diagnostics,
     })
+}
+
+/// Drops variables that are only there to be read where nobody does, and says what is missing besides.
+fn drop_unread(mechanisms: &mut [Mechanism], tangents: &mut [Tangent], keep: &Keep) -> Vec<Pruned> {
+    let mut pruned = Vec::new();
+    for (i, m) in mechanisms.iter_mut().enumerate() {
+        let places = prune::places(m, keep);
+        for (state, place) in places.iter().enumerate() {
+            let still = tangents.get(i).is_none_or(|t| !t.pruned.contains(&state));
+            let dropped = match place {
+                None => Dropped::Value,
+                Some(_) if still => continue,
+                Some(_) => Dropped::Sensitivities,
+            };
+            pruned.push(Pruned {
+                mechanism: m.name.clone(),
+                variable: m.states[state].name.clone(),
+                dropped,
+            });
+        }
+        prune::drop_values(m, &places);
+        if let Some(tangent) = tangents.get_mut(i) {
+            tangent.drop_values(&places);
+            sound(&tangent.mechanism);
+        }
+        sound(m);
+    }
+    pruned
 }
 
 fn reject(diagnostics: &[FileDiagnostic]) -> Result<(), CompileError> {

@@ -9,7 +9,7 @@ use compiler::ir::interp::{Dual, evaluate};
 use compiler::ir::mechanism::{Hook, IonQuantity, Mechanism, Output};
 use compiler::ir::verify::verify;
 use compiler::pass::differentiate::{Partials, derivatives};
-use compiler::{Integrator, Options, SlotSpec, Source, compile};
+use compiler::{Integrator, Keep, Options, SlotSpec, Source, compile};
 use proptest::prelude::*;
 
 /// Partials and dual numbers order their operations differently: relative to the largest intermediate derivative.
@@ -361,13 +361,19 @@ fn draws(seed: u64) -> impl FnMut(f64, f64) -> f64 {
 fn tangents_of_the_library_equal_dual_numbers() {
     let library = library();
     assert!(library.len() >= 9, "only {} mechanisms found", library.len());
-    for (source, integrator) in library
-        .iter()
-        .flat_map(|s| [(s, Integrator::Arbor), (s, Integrator::Neuron)])
-    {
+    // with Keep::Named of nothing as much is pruned as can be
+    for (source, integrator, keep) in library.iter().flat_map(|s| {
+        let none = Keep::Named(Vec::new());
+        [
+            (s, Integrator::Arbor, Keep::Readable),
+            (s, Integrator::Neuron, Keep::Readable),
+            (s, Integrator::Arbor, none),
+        ]
+    }) {
         let options = |slots| Options {
             slots,
             integrator,
+            keep: keep.clone(),
             ..Options::default()
         };
         let plain = compile(std::slice::from_ref(source), &options(Vec::new())).unwrap();
@@ -392,7 +398,8 @@ fn tangents_of_the_library_equal_dual_numbers() {
         }
         let leaf = |i: usize| u32::try_from(i).unwrap();
         let mut wrt: Vec<Leaf> = vec![Leaf::Voltage];
-        wrt.extend(t.active.iter().map(|&s| Leaf::State(leaf(s))));
+        // nothing that is carried may depend on what was pruned
+        wrt.extend(t.active.iter().chain(&t.pruned).map(|&s| Leaf::State(leaf(s))));
         wrt.extend(t.parameters.iter().map(|&p| Leaf::Parameter(leaf(p))));
         let read = kernels.iter().flat_map(|(_, p)| p).map(|&(l, _)| l);
         wrt.extend(read.filter(|l| matches!(l, Leaf::IonRead(_) | Leaf::PeerVoltage)));

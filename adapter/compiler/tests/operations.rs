@@ -49,7 +49,7 @@ fn compiled(source: &Source, integrator: Integrator, parameters: &[String]) -> C
         integrator,
         ..Options::default()
     };
-    compile(std::slice::from_ref(source), &options).unwrap_or_else(|e| panic!("{}: {e:?}", source.name))
+    compile(std::slice::from_ref(source), &options).expect("the library compiles, whatever has a slot")
 }
 
 /// All that can have a slot.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::lower::Kink;
+use super::prune;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ir::graph::{Binary, ExprId, Graph, Leaf, Node, Type, Unary};
 use crate::ir::mechanism::{Hook, LinearSolve, Mechanism, Output, Storage};
@@ -193,6 +194,8 @@ pub struct Tangent {
     pub parameters: Vec<usize>,
     /// Stored variables that carry sensitivities, in order.
     pub active: Vec<usize>,
+    /// Stored variables that slots move, but on whose sensitivities nothing depends: they carry none.
+    pub pruned: Vec<usize>,
     /// Ions that have a tangent ion, by position in the ion table.
     pub ions: Vec<usize>,
     kernels: BTreeMap<Hook, Vec<(Output, Partials)>>,
@@ -202,6 +205,17 @@ impl Tangent {
     /// The tangent of what a hook computes.
     pub fn kernel(&self, hook: Hook) -> &[(Output, Partials)] {
         self.kernels.get(&hook).map_or(&[], Vec::as_slice)
+    }
+
+    /// Drops the stored variables without a place, which no kernel reads.
+    pub(crate) fn drop_values(&mut self, places: &[Option<usize>]) {
+        prune::drop_values(&mut self.mechanism, places);
+        for list in [&mut self.active, &mut self.pruned] {
+            *list = list.iter().filter_map(|&s| places[s]).collect();
+        }
+        for kernel in self.kernels.values_mut() {
+            kernel.retain_mut(|(output, _)| prune::renumber(output, places));
+        }
     }
 }
 
@@ -214,6 +228,8 @@ pub(crate) struct Movable {
     pub(crate) reads: Vec<usize>,
     /// Positions in the ion table: ions that have a tangent ion.
     pub(crate) ions: Vec<usize>,
+    /// Positions in the table of stored variables: those whose sensitivities users read.
+    pub(crate) read_back: Vec<usize>,
 }
 
 /// Derives the tangent. The diagnostics name the places where it is one-sided, and what cannot be differentiated.
@@ -225,14 +241,25 @@ pub(crate) fn differentiate(mechanism: Mechanism, kinks: &[Kink], movable: Movab
     };
     moved.find_active(&m);
     let warnings = moved.one_sided(&m, kinks);
-    let kernels = Hook::ALL
+    // what no kernel reads moves nothing else
+    let unread = |&s: &usize| m.states[s].storage == Storage::Observed && !movable.read_back.contains(&s);
+    let (mut pruned, moving): (Vec<usize>, Vec<usize>) = moved.active.into_iter().partition(unread);
+    moved.active = moving;
+    let mut kernels: BTreeMap<Hook, Vec<(Output, Partials)>> = Hook::ALL
         .into_iter()
         .map(|hook| (hook, moved.kernel(&mut m, hook)))
         .collect();
-    let active = moved.active;
+    let needed = prune::needed(&m, &kernels, &movable.ions, &movable.read_back);
+    let (active, idle): (Vec<usize>, Vec<usize>) = moved.active.into_iter().partition(|&s| needed[s]);
+    pruned.extend(idle);
+    pruned.sort_unstable();
+    for kernel in kernels.values_mut() {
+        kernel.retain(|(output, _)| !matches!(output, Output::State(s) if !needed[*s]));
+    }
     let tangent = Tangent {
         mechanism: m,
         active,
+        pruned,
         kernels,
         parameters: movable.parameters,
         ions: movable.ions,
@@ -284,8 +311,7 @@ impl Moved<'_> {
             let before = self.active.len();
             let moved = self.moved_nodes(&m.graph);
             for (state, value) in Hook::ALL.into_iter().flat_map(|hook| m.kernel(hook).states()) {
-                if m.states[state].storage != Storage::Observed && !self.active.contains(&state) && moved[value.index()]
-                {
+                if !self.active.contains(&state) && moved[value.index()] {
                     self.active.push(state);
                 }
             }

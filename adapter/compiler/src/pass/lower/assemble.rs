@@ -273,7 +273,8 @@ impl Assembly<'_, '_> {
         // STATE in the order of their declaration, wherever USEION has put those that are concentrations
         let mut order: Vec<usize> = (0..self.symbols.variables.len()).collect();
         order.sort_by_key(|&i| (self.symbols.variables[i].span, i));
-        for storage in [Storage::State, Storage::Carried, Storage::Observed, Storage::Time] {
+        // what no kernel reads comes last, so that it can be dropped without renumbering the rest
+        for storage in [Storage::State, Storage::Carried, Storage::Time, Storage::Observed] {
             for &i in order.iter().filter(|&&i| storage_of(i) == Some(storage)) {
                 positions.insert(i, states.len());
                 states.push(StateVar {
