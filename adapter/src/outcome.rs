@@ -75,6 +75,7 @@ impl Folder {
         manifest.cells = plan.cells.iter().map(|c| c.name.clone()).collect();
         manifest.probes = plan.probes.iter().map(|p| p.name.clone()).collect();
         manifest.seed = crate::plan::draws_noise(&plan.compiled).then_some(plan.network.seed);
+        manifest.pruned = Some(plan.pruned.clone()).filter(|p| !p.is_empty());
         manifest.warnings = warnings(plan);
         let mut report = Report::new(title);
         if let Some(description) = &plan.experiment.description {

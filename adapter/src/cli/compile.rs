@@ -4,11 +4,12 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use compiler::{AbiLevel, CompileError, Compiled, FileDiagnostic, Integrator, Options, Source};
+use compiler::{AbiLevel, CompileError, Compiled, FileDiagnostic, Integrator, Keep, Options, Source};
 use serde_json::{Value, json};
 
 use super::diagnostics::{self, Style, Tally};
 use super::{Context, ExitStatus, Failure, count, slots, sources};
+use crate::plan::of_mechanisms;
 
 /// Sources and how to compile them.
 #[derive(Debug, clap::Args)]
@@ -74,6 +75,8 @@ impl CompileArgs {
         }
         let mut options = Options {
             rebound: Vec::new(),
+            // nobody knows yet who will read what
+            keep: Keep::Readable,
             slots: Vec::new(),
             integrator: match self.integrator {
                 IntegratorArg::Arbor => Integrator::Arbor,
@@ -126,7 +129,7 @@ fn show(sources: &[Source], found: &[FileDiagnostic], context: &Context) {
 }
 
 impl Job {
-    /// Slots and warnings, to end a command's summary.
+    /// Slots, what was pruned, and warnings, to end a command's summary.
     pub(super) fn summary(&self) -> String {
         let slots = &self.compiled.slots.names;
         let slots = if slots.is_empty() {
@@ -143,11 +146,14 @@ impl Job {
                 .collect();
             format!("{}: {}", count(slots.len(), "slot"), list.join(", "))
         };
-        let tally = Tally::of(&self.compiled.warnings);
-        match tally.warnings {
-            0 => slots,
-            n => format!("{slots}\n{}", count(n, "warning")),
+        let mut lines = vec![slots];
+        let pruned = of_mechanisms(&self.compiled.pruned).lines();
+        lines.extend(pruned.iter().map(|line| format!("pruned: {line}")));
+        let warnings = Tally::of(&self.compiled.warnings).warnings;
+        if warnings > 0 {
+            lines.push(count(warnings, "warning"));
         }
+        lines.join("\n")
     }
 
     /// The same as JSON members.
@@ -164,6 +170,7 @@ impl Job {
         let mechanisms: Value = self.compiled.mechanisms.iter().map(|m| json!(m.name)).collect();
         out.insert("mechanisms".into(), mechanisms);
         out.insert("slots".into(), slots);
+        out.insert("pruned".into(), json!(of_mechanisms(&self.compiled.pruned).mechanisms));
         out.insert("abi".into(), json!(self.options.abi.to_string()));
         out.insert("integrator".into(), json!(self.options.integrator.as_str()));
         let warnings = diagnostics::to_json(&self.sources, &self.compiled.warnings);

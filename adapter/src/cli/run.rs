@@ -91,6 +91,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             "output": args.output.display().to_string(),
             "spikes": spikes.len(),
             "samples": traces.times_ms.len(),
+            "pruned": plan.pruned,
         }))?;
     } else {
         context.summary(&format!(

@@ -429,6 +429,7 @@ impl Outcome<'_> {
             "initial_loss": self.tuner.history().first().and_then(|r| r.loss),
             "counts": self.tuner.counts(),
             "slots": slots,
+            "pruned": self.plan.pruned,
         })
     }
 }

@@ -68,8 +68,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         ExitStatus::Rejected
     };
     if context.json {
-        let value =
-            serde_json::to_value(&verdict).map_err(|e| Failure::new(ExitStatus::Bug, e, "please report this"))?;
+        let bug = |e| Failure::new(ExitStatus::Bug, e, "please report this");
+        let mut value = serde_json::to_value(&verdict).map_err(bug)?;
+        value["pruned"] = serde_json::to_value(&plan.pruned).map_err(bug)?;
         context.print_json(&value)?;
         return Ok(status);
     }

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use compiler::emit::Names;
 use compiler::emit::build::{BuildError, build};
-use host_shim::{AbiChoice, Catalogue, LoadError, Probe, Schedule, SimError, Simulation, Spike};
+use compiler::{Dropped, Pruned};
+use host_shim::{AbiChoice, Catalogue, LoadError, Probe, ProbeKind, Schedule, SimError, Simulation, Spike};
 
 use crate::control::{Model, Traces};
 use crate::plan::export::sample_times_ms;
@@ -40,6 +41,16 @@ pub enum HostError {
         found: usize,
         /// Wanted.
         expected: usize,
+    },
+    /// A probe asks for what was left out since nothing depends on it.
+    #[error(
+        "`{variable}` was pruned from `{mechanism}`, since nothing depends on it and no probe of the plan reads it"
+    )]
+    Pruned {
+        /// What the probe names: a variable, or a variable's sensitivity.
+        variable: String,
+        /// The mechanism in its source.
+        mechanism: String,
     },
 }
 
@@ -74,6 +85,9 @@ pub struct ShimHost {
     /// Probes of sensitivities, and the position of each in a row of `n_probes * n_slots`.
     sensitivity_probes: Vec<(usize, Probe)>,
     catalogue: PathBuf,
+    pruned: Vec<Pruned>,
+    /// Mechanism of each target of events, by cell.
+    targets: Vec<Vec<String>>,
 }
 
 impl ShimHost {
@@ -107,19 +121,17 @@ impl ShimHost {
             Some(simulation) if !rebuilt => moved(plan, simulation)?,
             _ => Vec::new(),
         };
-        let probes = |name: fn(&str) -> String| -> Vec<Probe> {
-            plan.probes
-                .iter()
-                .map(|p| Probe {
-                    cell: p.cell,
-                    kind: p.value(name),
-                })
-                .collect()
+        let probes = |wanted| -> Vec<Probe> {
+            let values = plan.probes.iter().map(|p| Probe {
+                cell: p.cell,
+                kind: plan.value_probe(p, wanted),
+            });
+            values.collect()
         };
         let mut sensitivity_probes = Vec::new();
         for (i, probe) in plan.probes.iter().enumerate() {
-            for (k, slot) in plan.slots.iter().enumerate() {
-                if let Some(kind) = probe.sensitivity(&slot.name) {
+            for k in 0..n_slots {
+                if let Some(kind) = plan.sensitivity_probe(probe, k) {
                     sensitivity_probes.push((i * n_slots + k, Probe { cell: probe.cell, kind }));
                 }
             }
@@ -134,9 +146,15 @@ impl ShimHost {
             n_slots,
             dt_ms: plan.experiment.simulation.dt_ms,
             schedule: Schedule::Explicit(sample_times_ms(&plan.experiment.simulation)),
-            value_probes: (probes(str::to_string), probes(Names::augmented)),
+            value_probes: (probes(Variant::Plain), probes(Variant::Augmented)),
             sensitivity_probes,
             catalogue: catalogue.to_path_buf(),
+            pruned: plan.compiled.pruned.clone(),
+            targets: plan
+                .cells
+                .iter()
+                .map(|c| c.synapses.iter().map(|s| s.mechanism.clone()).collect())
+                .collect(),
         })
     }
 
@@ -163,7 +181,8 @@ impl ShimHost {
     }
 
     /// Runs from rest with slot values `x`, recording further probes of the simulation with (`tangent`) or without
-    /// sensitivities. Mechanisms carry the names of [`ShimHost::variant`].
+    /// sensitivities. Mechanisms carry the names of [`ShimHost::variant`], or of [`PlannedCell::variant`] where that says
+    /// that a cell runs plain in either.
     ///
     /// # Errors
     /// [`HostError`].
@@ -174,12 +193,41 @@ impl ShimHost {
         tangent: bool,
         probes: &[Probe],
     ) -> Result<host_shim::Samples, HostError> {
+        probes.iter().try_for_each(|probe| self.check_present(probe))?;
         let variant = self.variant(tangent);
         self.set(x, variant)?;
         self.last_augmented = variant == Variant::Augmented;
         let simulation = self.tangent.as_mut().filter(|_| self.last_augmented);
         let simulation = simulation.unwrap_or(&mut self.plain);
         Ok(simulation.record(t_end_ms, self.dt_ms, &self.schedule, probes)?)
+    }
+
+    /// Refuses probes of what the compiler left out: the simulation would only say that there is no such thing.
+    fn check_present(&self, probe: &Probe) -> Result<(), HostError> {
+        let (mechanism, variable) = match &probe.kind {
+            ProbeKind::State { mechanism, state, .. } => (mechanism.as_str(), state),
+            ProbeKind::PointState { target, state } => {
+                let of_cell = self.targets.get(probe.cell);
+                match of_cell.and_then(|all| all.get(*target)) {
+                    Some(mechanism) => (mechanism.as_str(), state),
+                    None => return Ok(()),
+                }
+            }
+            _ => return Ok(()),
+        };
+        let source = mechanism.strip_prefix(Names::AUGMENTED_PREFIX).unwrap_or(mechanism);
+        let sensitivity = |p: &Pruned| variable.starts_with(&Names::sensitivity(&p.variable, ""));
+        let is = |p: &&Pruned| {
+            let value = p.dropped == Dropped::Value && p.variable == *variable;
+            p.mechanism == source && (value || sensitivity(p))
+        };
+        match self.pruned.iter().find(is) {
+            None => Ok(()),
+            Some(p) => Err(HostError::Pruned {
+                variable: variable.clone(),
+                mechanism: p.mechanism.clone(),
+            }),
+        }
     }
 
     /// Writes the slots' values into one of the simulations and turns its clock back.
@@ -205,6 +253,7 @@ impl ShimHost {
                     *value += slope * x[*slot];
                 }
             }
+            // a cell that a slot moves runs with sensitivities where they are wanted
             let name = variant.name(&m.mechanism);
             simulation.set_parameter(m.cell, &name, &m.parameter, &values)?;
         }
@@ -281,8 +330,11 @@ fn moved(plan: &Plan, simulation: &Simulation) -> Result<Vec<Moved>, SimError> {
                 let mut slopes = Vec::new();
                 for declared in &plan.compiled.slots.seeds {
                     if declared.mechanism == piece.mechanism && declared.parameter == seed.parameter {
-                        let slot = plan.slot(&declared.slot).unwrap_or(0);
-                        slopes.push((slot, simulation.parameter(c, &name, &declared.field)?));
+                        // of the slots that share this one, the cell is reached by one at most
+                        let own = |&&slot: &&usize| plan.slots[slot].in_catalogue == declared.slot;
+                        if let Some(&slot) = cell.slots.iter().find(own) {
+                            slopes.push((slot, simulation.parameter(c, &name, &declared.field)?));
+                        }
                     }
                 }
                 moved.push(Moved {

@@ -16,7 +16,7 @@ use super::region::stretches;
 use super::roster::Roster;
 use super::shape::shape;
 use super::sources::{Kind, kind};
-use super::{Input, PlanError};
+use super::{Input, PlanError, Variant};
 use crate::experiment::{self, Experiment, Scale, SlotTarget};
 
 /// How one slot moves one parameter on one piece.
@@ -68,6 +68,10 @@ pub struct PlannedCell {
     pub methods: BTreeMap<String, PlannedMethod>,
     /// What is painted.
     pub pieces: Vec<Piece>,
+    /// Slots that reach the cell, ascending: directly, or through gap junctions. Filled in when all cells are planned.
+    pub slots: Vec<usize>,
+    /// Whether the cell runs with sensitivities where they are wanted. Filled in with `slots`.
+    pub carries: bool,
     /// Values of parameters that are not RANGE, by mechanism.
     pub globals: BTreeMap<String, BTreeMap<String, f64>>,
     /// Point processes; each is one target of events.
@@ -91,6 +95,11 @@ impl PlannedCell {
             .chain(self.methods.values().map(|m| &m.seeds))
             .any(|s| !s.is_empty())
             || self.pieces.iter().any(|p| p.voltage && !p.seeds.is_empty())
+    }
+
+    /// What runs on the cell where `wanted` runs in the simulation.
+    pub fn variant(&self, wanted: Variant) -> Variant {
+        if self.carries { wanted } else { Variant::Plain }
     }
 
     /// How slots move anything on the cell.
@@ -202,6 +211,8 @@ impl Cx<'_> {
             ions: self.ions()?,
             methods: self.methods()?,
             pieces,
+            slots: Vec::new(),
+            carries: false,
             globals,
             synapses,
             junctions,

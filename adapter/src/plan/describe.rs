@@ -27,8 +27,9 @@ impl Variant {
     }
 }
 
-/// The cell with slot values `x`, one per slot of the plan.
-pub(crate) fn describe(plan: &Plan, cell: &PlannedCell, x: &[f64], variant: Variant) -> CellDescription {
+/// The cell with slot values `x`, one per slot of the plan, in a simulation with or without sensitivities (`wanted`).
+pub(crate) fn describe(plan: &Plan, cell: &PlannedCell, x: &[f64], wanted: Variant) -> CellDescription {
+    let variant = cell.variant(wanted);
     let writer = Writer { plan, x, variant };
     let mut description = CellDescription::new(cell.morphology.clone(), cell.policy.clone());
     description.properties = cell.properties.clone();
@@ -93,7 +94,7 @@ impl Writer<'_> {
         for seed in seeds {
             parameters.insert(seed.parameter.clone(), seed.slope * self.x[seed.slot]);
             if self.variant == Variant::Augmented {
-                let slot = &self.plan.slots[seed.slot].name;
+                let slot = &self.plan.slots[seed.slot].in_catalogue;
                 parameters.insert(Names::seed(&seed.parameter, slot), seed.slope);
             }
         }
@@ -110,8 +111,8 @@ pub(crate) fn method_name(plan: &Plan, method: &PlannedMethod, variant: Variant)
     for (from, to) in &method.ions {
         assignments.extend(bound(from, to));
         if variant == Variant::Augmented && tangent.contains(from) {
-            for slot in &plan.slots {
-                let (from, to) = (Names::tangent_ion(from, &slot.name), Names::tangent_ion(to, &slot.name));
+            for slot in &plan.compiled.slots.names {
+                let (from, to) = (Names::tangent_ion(from, slot), Names::tangent_ion(to, slot));
                 assignments.extend(bound(&from, &to));
             }
         }
@@ -148,17 +149,15 @@ fn carry(plan: &Plan, cell: &PlannedCell, description: &mut CellDescription) {
         .iter()
         .map(|ion| ((*ion).clone(), description.ions[*ion].reversal_method.clone()))
         .collect();
-    for slot in &plan.slots {
-        description.ions.insert(Names::voltage_ion(&slot.name), nothing.clone());
-        description
-            .ions
-            .insert(Names::conductance_ion(&slot.name), nothing.clone());
+    for slot in &plan.compiled.slots.names {
+        description.ions.insert(Names::voltage_ion(slot), nothing.clone());
+        description.ions.insert(Names::conductance_ion(slot), nothing.clone());
         for ion in &moving {
             // charge and diffusivity are the ion's own: the derivative of its concentration spreads as the ion does
             let mut tangent = IonProperties::new(cell.ions[*ion].valence, 0.0, 0.0, 0.0);
             tangent.diffusivity_m2_per_s = cell.ions[*ion].diffusivity_m2_per_s;
             tangent.reversal_method = methods.get(*ion).cloned().flatten();
-            description.ions.insert(Names::tangent_ion(ion, &slot.name), tangent);
+            description.ions.insert(Names::tangent_ion(ion, slot), tangent);
         }
     }
     let forgetting = plan.experiment.forgetting_per_ms;

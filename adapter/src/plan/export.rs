@@ -126,13 +126,14 @@ impl Request {
         };
         for probe in &plan.probes {
             let cell = &plan.cells[probe.cell];
-            let mut terms = |kind| request.terms(probe.cell, cell, variant, kind);
-            let value = terms(probe.value(|mechanism| variant.name(mechanism)));
+            let own = cell.variant(variant);
+            let mut terms = |kind| request.terms(probe.cell, cell, own, kind);
+            let value = terms(plan.value_probe(probe, variant));
             let sensitivities = match variant {
                 Variant::Plain => Vec::new(),
                 Variant::Augmented => {
-                    let of_slot = |slot: &str| probe.sensitivity(slot).map(&mut terms).unwrap_or_default();
-                    plan.slots.iter().map(|s| s.name.as_str()).map(of_slot).collect()
+                    let of_slot = |slot| plan.sensitivity_probe(probe, slot).map(&mut terms).unwrap_or_default();
+                    (0..plan.slots.len()).map(of_slot).collect()
                 }
             };
             request.probes.push(ProbeRow {

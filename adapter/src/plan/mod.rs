@@ -12,6 +12,7 @@ mod network;
 mod point;
 mod probe;
 mod random;
+mod reach;
 mod region;
 mod roster;
 mod shape;
@@ -22,10 +23,11 @@ use std::path::{Path, PathBuf};
 use compiler::syntax::include::expand;
 use compiler::{CompileError, Compiled, FileDiagnostic, Options, SlotSpec, Source};
 
-use host_shim::Network;
+use host_shim::{Network, ProbeKind};
 
 use crate::control::Transform;
 use crate::experiment::{Experiment, Scale};
+use crate::report::Pruned;
 use roster::Roster;
 
 pub use cell::{Piece, PlannedCell, Seeding};
@@ -35,6 +37,7 @@ pub use error::PlanError;
 pub use ion::PlannedMethod;
 pub use point::PlannedPoint;
 pub use probe::{Measured, PlannedProbe};
+pub(crate) use reach::of_mechanisms;
 pub(crate) use sources::draws_noise;
 
 /// A slot with its value.
@@ -48,6 +51,8 @@ pub struct PlannedSlot {
     pub unit: String,
     /// How `tune` walks.
     pub transform: Transform,
+    /// What it is called in the catalogue, where slots that meet on no cell share a name.
+    pub in_catalogue: String,
 }
 
 /// A file that went into the plan.
@@ -84,6 +89,8 @@ pub struct Plan {
     pub slots: Vec<PlannedSlot>,
     /// The probes, in order.
     pub probes: Vec<PlannedProbe>,
+    /// What is not computed, since nothing depends on it.
+    pub pruned: Pruned,
 }
 
 impl Plan {
@@ -142,7 +149,7 @@ impl Plan {
             let source = CompileError::Rejected(failures);
             return Err(PlanError::Compile { sources, source });
         }
-        let options = Options {
+        let mut options = Options {
             slots: experiment
                 .slots
                 .iter()
@@ -156,22 +163,37 @@ impl Plan {
                 })
                 .collect(),
             integrator: experiment.integrator.into(),
+            keep: probe::read_back(&experiment),
             ..Options::default()
         };
-        let compiled = compiler::compile(&sources, &options).map_err(|source| PlanError::Compile {
-            sources: sources.clone(),
-            source,
-        })?;
+        let compile = |options: &Options| {
+            compiler::compile(&sources, options).map_err(|source| PlanError::Compile {
+                sources: sources.clone(),
+                source,
+            })
+        };
+        let mut compiled = compile(&options)?;
         let roster = Roster::new(&experiment)?;
-        let cells = cell::plan(&experiment, &roster, &base, &compiled, &mut inputs)?;
+        let mut cells = cell::plan(&experiment, &roster, &base, &compiled, &mut inputs)?;
         let network = network::plan(&experiment, &roster, &cells)?;
         slot_places(&experiment, &roster, &cells)?;
-        let slots = slots(&experiment, &compiled, &cells)?;
+        let mut slots = slots(&experiment, &compiled, &cells)?;
+        reach::reach(&mut cells, &roster.groups, &network);
+        let (shared, places) = reach::shared(&options.slots, &cells);
+        if shared.len() < options.slots.len() {
+            for (slot, &place) in slots.iter_mut().zip(&places) {
+                slot.in_catalogue.clone_from(&shared[place].name);
+            }
+            options.slots = shared;
+            compiled = compile(&options)?;
+        }
         let probes = probe::plan(&experiment, &roster, &compiled, &cells)?;
+        let pruned = reach::pruned(&compiled.pruned, &cells, &slots, &options.slots);
         Ok(Self {
             experiment,
             base,
             inputs,
+            pruned,
             sources,
             compiled,
             cells,
@@ -196,6 +218,19 @@ impl Plan {
     /// on the slots, and the states of a shared instance are sums.
     pub fn coalesces(&self) -> bool {
         self.probes.iter().all(|p| p.target.is_none())
+    }
+
+    /// The probe of a probe's value, as the cell runs where `wanted` runs in the simulation.
+    pub fn value_probe(&self, probe: &PlannedProbe, wanted: Variant) -> ProbeKind {
+        let variant = self.cells[probe.cell].variant(wanted);
+        probe.value(|mechanism| variant.name(mechanism))
+    }
+
+    /// The probe of a probe's sensitivity to a slot; none where it is zero or unknown.
+    pub fn sensitivity_probe(&self, probe: &PlannedProbe, slot: usize) -> Option<ProbeKind> {
+        let reached = self.cells[probe.cell].slots.contains(&slot);
+        let name = &self.slots.get(slot).filter(|_| reached)?.in_catalogue;
+        probe.sensitivity(name)
     }
 
     /// Index of a slot.
@@ -399,6 +434,7 @@ fn slots(experiment: &Experiment, compiled: &Compiled, cells: &[PlannedCell]) ->
             value,
             unit,
             transform: slot.transform,
+            in_catalogue: slot.name.clone(),
         });
     }
     Ok(out)

@@ -1,8 +1,8 @@
 //! Probes: what a variable's name means, and whether sensitivities follow it.
 
-use compiler::Compiled;
 use compiler::emit::Names;
-use compiler::ir::mechanism::{Mechanism, Storage};
+use compiler::ir::mechanism::Mechanism;
+use compiler::{Compiled, Dropped, Keep};
 use host_shim::{Location, ProbeKind};
 
 use super::PlanError;
@@ -40,13 +40,6 @@ pub enum Measured {
         ion: String,
         /// Which of its quantities.
         quantity: IonQuantity,
-    },
-    /// A variable that is assigned for recording only: its sensitivities are not carried.
-    ObservedState {
-        /// The mechanism in its source.
-        mechanism: String,
-        /// The variable.
-        state: String,
     },
     /// Something without sensitivities that no mechanism's name stands for.
     Plain(ProbeKind),
@@ -140,18 +133,18 @@ impl PlannedProbe {
             | Measured::ActiveState { .. }
             | Measured::InertState { .. }
             | Measured::Ion { .. } => true,
-            Measured::Plain(_) | Measured::ObservedState { .. } | Measured::Parameter { .. } => false,
+            Measured::Plain(_) | Measured::Parameter { .. } => false,
         }
     }
 
     /// The probe of the value itself, for mechanisms named by `name`.
-    pub fn value(&self, name: impl Fn(&str) -> String) -> ProbeKind {
+    pub(super) fn value(&self, name: impl Fn(&str) -> String) -> ProbeKind {
         let at = self.at;
         match &self.measured {
             Measured::Voltage { .. } => ProbeKind::Voltage { at },
-            Measured::ActiveState { mechanism, state }
-            | Measured::InertState { mechanism, state }
-            | Measured::ObservedState { mechanism, state } => self.state(name(mechanism), state.clone()),
+            Measured::ActiveState { mechanism, state } | Measured::InertState { mechanism, state } => {
+                self.state(name(mechanism), state.clone())
+            }
             Measured::Parameter { mechanism, parameter } => match self.target {
                 Some(target) => ProbeKind::PointParameter {
                     target,
@@ -179,8 +172,8 @@ impl PlannedProbe {
         }
     }
 
-    /// The probe of the value's sensitivity to a slot; none where it is zero or unknown.
-    pub fn sensitivity(&self, slot: &str) -> Option<ProbeKind> {
+    /// The probe of the value's sensitivity to a slot of the catalogue; none where it is zero or unknown.
+    pub(super) fn sensitivity(&self, slot: &str) -> Option<ProbeKind> {
         match &self.measured {
             Measured::Voltage { weights } => Some(ProbeKind::IonInternalInterpolated {
                 ion: Names::voltage_ion(slot),
@@ -190,12 +183,19 @@ impl PlannedProbe {
                 Some(self.state(Names::augmented(mechanism), Names::sensitivity(state, slot)))
             }
             Measured::Ion { ion, quantity } => Some(quantity.probe(Names::tangent_ion(ion, slot), self.at)),
-            Measured::InertState { .. }
-            | Measured::ObservedState { .. }
-            | Measured::Plain(_)
-            | Measured::Parameter { .. } => None,
+            Measured::InertState { .. } | Measured::Plain(_) | Measured::Parameter { .. } => None,
         }
     }
+}
+
+/// The variables of mechanisms that probes read.
+pub(super) fn read_back(experiment: &Experiment) -> Keep {
+    let names = experiment.probes.iter().filter_map(|p| p.variable.split_once('.'));
+    Keep::Named(
+        names
+            .map(|(mechanism, variable)| (mechanism.into(), variable.into()))
+            .collect(),
+    )
 }
 
 pub(super) fn plan(
@@ -322,10 +322,18 @@ impl Where<'_> {
         for ion in &ions {
             known.extend(IonQuantity::ALL.map(|quantity| quantity.name(ion)));
         }
-        let states =
-            |m: &Mechanism| -> Vec<String> { m.states.iter().map(|s| format!("{}.{}", m.name, s.name)).collect() };
-        known.extend(self.compiled.mechanisms.iter().flat_map(states));
+        for m in &self.compiled.mechanisms {
+            known.extend(self.variables(m).map(|variable| format!("{}.{variable}", m.name)));
+        }
         Err(self.unknown("variable", variable, known))
+    }
+
+    /// What a mechanism stores, or would if it were probed.
+    fn variables<'m>(&'m self, m: &'m Mechanism) -> impl Iterator<Item = &'m str> {
+        let unread = self.compiled.pruned.iter();
+        let unread = unread.filter(|p| p.mechanism == m.name && p.dropped == Dropped::Value);
+        let stored = m.states.iter().map(|s| s.name.as_str());
+        stored.chain(unread.map(|p| p.variable.as_str()))
     }
 
     fn unknown(&self, what: &'static str, name: &str, known: Vec<String>) -> PlanError {
@@ -385,14 +393,8 @@ impl Where<'_> {
         if let Some(state) = m.states.iter().position(|s| s.name == field) {
             let unit = m.states[state].unit.clone();
             let (mechanism, state_name) = (name.to_string(), field.to_string());
-            let observed = m.states[state].storage == Storage::Observed;
             let measured = match compiled.tangents.get(index) {
                 Some(tangent) if tangent.active.contains(&state) => Measured::ActiveState {
-                    mechanism,
-                    state: state_name,
-                },
-                // assigned for recording only: its sensitivity is not carried
-                Some(_) | None if observed => Measured::ObservedState {
                     mechanism,
                     state: state_name,
                 },
@@ -410,7 +412,7 @@ impl Where<'_> {
             };
             return Ok((measured, parameter.unit.clone()));
         }
-        let states = m.states.iter().map(|s| s.name.clone());
+        let states = self.variables(m).map(str::to_string);
         let known = states.chain(m.parameters.iter().map(|p| p.name.clone())).collect();
         Err(self.unknown("variable", field, known))
     }

@@ -167,6 +167,15 @@ impl Report {
             run.row([what.to_owned(), value]);
         }
         self.table(&run);
+        if let Some(pruned) = &manifest.pruned {
+            self.add(format_args!(
+                "<h3>Not computed, since nothing depends on it</h3>\n<ul>\n"
+            ));
+            for line in pruned.lines() {
+                self.add(format_args!("<li>{}</li>\n", escaped(&line)));
+            }
+            self.add(format_args!("</ul>\n"));
+        }
         if !manifest.inputs.is_empty() {
             let columns = ["read as", "file", "SHA-256"].map(Column::text).to_vec();
             let mut inputs = Table::new("Files read.", columns);

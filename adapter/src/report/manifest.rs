@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::{Error, Operation};
 use super::file::write_atomic;
+use super::pruned::Pruned;
 
 /// Provenance of one results folder. Fields a command has no value for are left out of the file.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -72,6 +73,9 @@ pub struct Manifest {
     /// Time steps of all simulations together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
+    /// What was left out, since nothing depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruned: Option<Pruned>,
     /// What the user should know before trusting the numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,

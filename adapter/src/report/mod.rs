@@ -13,6 +13,7 @@ pub mod manifest;
 mod npz;
 pub mod plot;
 mod progress;
+mod pruned;
 mod traces;
 
 pub use error::{Error, Operation};
@@ -22,4 +23,5 @@ pub use manifest::{ArrayInfo, InputFile, Manifest, sha256_hex};
 pub use npz::{Arrays, NpzError, npz_bytes, read_npy, read_npz, write_npz};
 pub use plot::{Figure, Picture, Svg};
 pub use progress::{Progress, ProgressMode};
+pub use pruned::{Pruned, PrunedMechanism};
 pub use traces::{TargetTraces, TraceError, parse_csv, read_traces};
