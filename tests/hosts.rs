@@ -156,8 +156,8 @@ impl Bench {
         let mut points = values(&self.plan, Variant::Augmented);
         let n_values = points.len();
         let mut slots = Vec::new();
-        for slot in &self.plan.slots {
-            let of_slot = sensitivities(&self.plan, &slot.name);
+        for (k, slot) in self.plan.slots.iter().enumerate() {
+            let of_slot = sensitivities(&self.plan, k);
             slots.push((slot.name.clone(), points.len()..points.len() + of_slot.len()));
             points.extend(of_slot);
         }
@@ -231,8 +231,8 @@ impl Bench {
 
     /// The sensitivities are Arbor's own difference quotients.
     fn quotients_agree(&mut self, both: &Both, table: &mut Table) {
-        let originals = originals(&self.plan);
         for (k, (slot, range)) in both.slots.iter().enumerate() {
+            let originals = originals(&self.plan, k);
             let points = &both.points[range.clone()];
             assert!(
                 points.iter().map(|p| &p.lane).eq(originals.iter().map(|p| &p.lane)),
@@ -315,6 +315,12 @@ fn two_cells_of_one_group_with_a_fork_at_a_root() {
     println!("{}", bench.check(6));
 }
 
+/// Slots that share one of the catalogue, and a cell that runs plain.
+#[test]
+fn cells_with_slots_of_their_own_and_one_without() {
+    println!("{}", Bench::new("apart").check(5));
+}
+
 /// What both hosts say of experiments whose mechanisms talk to each other, receive events, are joined or draw noise.
 #[expect(clippy::print_stdout, reason = "the figures of a run, shown with --nocapture")]
 fn agree(name: &'static str, least_spikes: usize) {
@@ -388,7 +394,7 @@ fn all_that_a_request_says_reaches_arbor() {
     bench.hosts_agree(2, &mut table);
     println!("{}", table.text);
     // forgetting did something in Arbor
-    let points = sensitivities(&bench.plan, "gnabar");
+    let points = sensitivities(&bench.plan, bench.plan.slot("gnabar").expect("a slot"));
     let largest = |bench: &mut Bench| {
         let request = bench.request(&bench.x, Variant::Augmented);
         let skip = request.record.len();
@@ -406,7 +412,7 @@ fn all_that_a_request_says_reaches_arbor() {
 #[test]
 fn a_small_fault_of_the_carrier_is_seen() {
     let mut bench = Bench::new("branched-trivial-forks");
-    let points = sensitivities(&bench.plan, "gnabar");
+    let points = sensitivities(&bench.plan, bench.plan.slot("gnabar").expect("a slot"));
     let (_, wanted) = bench.in_shim(&points);
     let sound = bench.request(&bench.x, Variant::Augmented);
     for parameter in ["g_face", "fork_g", "cap"] {
@@ -434,7 +440,7 @@ fn a_small_fault_of_the_carrier_is_seen() {
 #[test]
 fn a_small_fault_of_a_seed_is_seen() {
     let mut bench = Bench::new("branched-trivial-forks");
-    let points = sensitivities(&bench.plan, "gnabar");
+    let points = sensitivities(&bench.plan, bench.plan.slot("gnabar").expect("a slot"));
     let mut request = bench.request(&bench.x, Variant::Augmented);
     let skip = request.record.len();
     let mut seeds = request.cells[0]
@@ -443,7 +449,7 @@ fn a_small_fault_of_a_seed_is_seen() {
         .filter_map(|p| p.parameters.get_mut("seed_gnabar__gnabar"));
     *seeds.next().expect("a seed") *= 1.0 + 1e-5;
     let run = bench.in_arbor(request, &points);
-    let originals = originals(&bench.plan);
+    let originals = originals(&bench.plan, 0);
     let [_, wanted] = bench.quotients(0, &originals, 4e-6);
     let (error, lane) = distance(&points, run.values[skip..].iter().map(Vec::as_slice), &wanted);
     println!("seed off by 1e-5: {error:.1e} in {lane}");

@@ -67,7 +67,8 @@ pub(crate) fn values(plan: &Plan, variant: Variant) -> Vec<Point> {
         for (m, tangent) in plan.compiled.mechanisms.iter().zip(&plan.compiled.tangents) {
             for &state in &tangent.active {
                 let name = &m.states[state].name;
-                points.extend(states(c, cell, &m.name, &variant.name(&m.name), name, name));
+                let painted = cell.variant(variant).name(&m.name);
+                points.extend(states(c, cell, &m.name, &painted, name, name));
             }
         }
     }
@@ -101,10 +102,19 @@ pub(crate) fn states(
     covered(cell, source).into_values().map(point).collect()
 }
 
+/// Whether a cell holds the sensitivities to a slot, rather than none or those to one that shares its name in the
+/// catalogue.
+fn holds(plan: &Plan, cell: &PlannedCell, slot: usize) -> bool {
+    let name = |s: usize| &plan.slots[s].in_catalogue;
+    cell.carries && cell.slots.iter().all(|&s| s == slot || name(s) != name(slot))
+}
+
 /// For one slot: u wherever the carrier is, and the sensitivities of all states.
-pub(crate) fn sensitivities(plan: &Plan, slot: &str) -> Vec<Point> {
+pub(crate) fn sensitivities(plan: &Plan, slot: usize) -> Vec<Point> {
     let mut points = Vec::new();
-    for (c, cell) in plan.cells.iter().enumerate() {
+    let holding = |(_, cell): &(usize, &PlannedCell)| holds(plan, cell, slot);
+    let slot = plan.slots[slot].in_catalogue.as_str();
+    for (c, cell) in plan.cells.iter().enumerate().filter(holding) {
         let tree = cell.tree.as_ref().expect("there are slots");
         for &cv in &tree.cv {
             let (mechanism, state) = voltage_sensitivity(slot);
@@ -144,14 +154,14 @@ pub(crate) fn sensitivities(plan: &Plan, slot: &str) -> Vec<Point> {
 }
 
 /// The plain points whose derivatives [`sensitivities`] are, in the same order.
-pub(crate) fn originals(plan: &Plan) -> Vec<Point> {
+pub(crate) fn originals(plan: &Plan, slot: usize) -> Vec<Point> {
     let has_area = |q: &Quantity| match q.of {
         Variable::CvVoltage { cv } => plan.cells[q.cell].discretisation.area_um2[cv] > 0.0,
         _ => true,
     };
     values(plan, Variant::Plain)
         .into_iter()
-        .filter(|p| has_area(&p.arbor))
+        .filter(|p| has_area(&p.arbor) && holds(plan, &plan.cells[p.arbor.cell], slot))
         .collect()
 }
 

@@ -142,3 +142,44 @@ DERIVATIVE s { level' = -0.1*ica - level/tau }
     let unread = compile(&[source("pool", alone)], &options).expect("sound");
     assert_eq!(carried(&unread), [""; 0]);
 }
+
+/// A mechanism that nothing moves keeps its place among the augmented ones, whose order counts, but costs no slot
+/// anything: no states, no ions, no loops.
+#[test]
+fn what_no_slot_can_move_is_augmented_in_name_only() {
+    let still = "
+NEURON { SUFFIX still NONSPECIFIC_CURRENT i RANGE amplitude }
+PARAMETER { amplitude = 0.001 (mA/cm2) }
+STATE { s }
+INITIAL { s = 1 }
+BREAKPOINT { SOLVE d METHOD cnexp  i = amplitude*s }
+DERIVATIVE d { s' = -s/10 }
+";
+    let source = |name: &str, text: &str| Source {
+        name: name.into(),
+        text: text.into(),
+    };
+    let options = |slotted: &str, parameter: &str| Options {
+        slots: vec![SlotSpec {
+            name: "k".into(),
+            targets: vec![(slotted.into(), parameter.into())],
+        }],
+        ..Options::default()
+    };
+    let sources = [source("x", SOURCE), source("still", still)];
+    let of_slots = |c: &Compiled| {
+        let text = c
+            .c_source
+            .split("/* ---- gd_still ---- */")
+            .nth(1)
+            .expect("the last mechanism");
+        let text = text.split("/* ---- ").next().unwrap_or_default();
+        ["k < N_SLOTS", "gd_u__k", "gd_g__k", "d_s__k", "seed_"].map(|sign| text.contains(sign))
+    };
+    let c = compile(&sources, &options("x", "g")).expect("sound");
+    assert_eq!(c.tangents[1].active, []);
+    assert_eq!(of_slots(&c), [false; 5]);
+    // the signs are those of a mechanism that is moved
+    let c = compile(&sources, &options("still", "amplitude")).expect("sound");
+    assert_eq!(of_slots(&c), [false, true, true, false, true]);
+}

@@ -1,7 +1,7 @@
 //! Which cells slots reach, and which slots can be computed as one.
 //!
 //! A slot moves what it is painted on, the voltage carries that through the cell, and gap junctions into the cells they
-//! join; spikes carry nothing. Slots that meet on no cell need no sensitivities of their own: they take turns in one slot
+//! join; spikes carry nothing. Slots that meet on no cell need not be told apart by the catalogue: they share one slot
 //! of the catalogue, whose seeds are painted on each cell as they are for the slot that reaches it. Ten cells with two
 //! slots of their own each cost two slots per cell, not twenty.
 
