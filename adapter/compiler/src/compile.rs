@@ -8,9 +8,9 @@ use crate::emit::{Names, Seed, Slots, json};
 use crate::ir::graph::Leaf;
 use crate::ir::mechanism::{Hook, IonQuantity, Kind, Mechanism, Output};
 use crate::ir::verify::verify;
+use crate::pass::differentiate::prune::{self, Dropped, Keep, Pruned};
 use crate::pass::differentiate::{Movable, Tangent, differentiate};
 use crate::pass::lower::{Integrator, Lowered, WEIGHT_FACTOR, has_weight, lower};
-use crate::pass::prune::{self, Dropped, Keep, Pruned};
 use crate::syntax::{ast::Ast, parse};
 
 /// One `.mod` file.

@@ -4,10 +4,11 @@
 //! partials do not depend on the slot, so they are computed once; what runs per slot is that sum. Since the graph is
 //! hash-consed, every `exp` of the original serves its derivatives too.
 
+pub mod prune;
+
 use std::collections::BTreeMap;
 
 use super::lower::Kink;
-use super::prune;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ir::graph::{Binary, ExprId, Graph, Leaf, Node, Type, Unary};
 use crate::ir::mechanism::{Hook, LinearSolve, Mechanism, Output, Storage};

@@ -1,5 +1,4 @@
-//! Passes: syntax tree to mechanism, mechanism to its tangent, and what of both nobody needs.
+//! Passes: syntax tree to mechanism, mechanism to its tangent.
 
 pub mod differentiate;
 pub mod lower;
-pub mod prune;
