@@ -10,73 +10,7 @@
 
 use std::ops::Range;
 
-/// A symmetric matrix over the CVs of some cells, with the tree's sparsity, and room for its elimination.
-#[derive(Debug)]
-pub(crate) struct Tree {
-    /// Parent CV, smaller than the own index; own index at a root.
-    parent: Vec<usize>,
-    /// CVs of each cell.
-    pub(crate) cells: Vec<Range<usize>>,
-    /// Minus the off-diagonal element that joins a CV to its parent; 0 at a root.
-    face: Vec<f64>,
-    /// Sum over all faces of a CV.
-    pub(crate) faces: Vec<f64>,
-    /// To be set before each elimination.
-    pub(crate) diagonal: Vec<f64>,
-}
-
-impl Tree {
-    /// `parent` and `face` per CV; no face crosses from one of `cells` to another.
-    pub(crate) fn new(parent: &[Option<usize>], cells: Vec<Range<usize>>, face: &[f64]) -> Self {
-        let n = parent.len();
-        let mut faces = vec![0.0; n];
-        let mut own_face = vec![0.0; n];
-        for (i, (&parent, &g)) in parent.iter().zip(face).enumerate() {
-            if let Some(p) = parent {
-                own_face[i] = g;
-                faces[i] += g;
-                faces[p] += g;
-            }
-        }
-        Self {
-            parent: parent.iter().enumerate().map(|(i, p)| p.unwrap_or(i)).collect(),
-            cells,
-            face: own_face,
-            faces,
-            diagonal: vec![0.0; n],
-        }
-    }
-
-    /// Bytes of the arrays.
-    pub(crate) fn bytes(&self) -> usize {
-        let values = self.face.len() + self.faces.len() + self.diagonal.len();
-        values * size_of::<f64>() + size_of_val(self.parent.as_slice())
-    }
-
-    /// Replaces the right-hand side by the solution, cell by cell; uses up the diagonal.
-    pub(crate) fn eliminate(&mut self, x: &mut [f64]) {
-        let n = self.parent.len();
-        // Equal lengths, so that the loops below carry no bounds checks.
-        let (x, d, face) = (&mut x[..n], &mut self.diagonal[..n], &self.face[..n]);
-        for cell in &self.cells {
-            let root = cell.start;
-            // A cell without capacitance, conductance or faces has no equation to solve.
-            if cell.is_empty() || d[root] == 0.0 {
-                continue;
-            }
-            for k in (root + 1..cell.end).rev() {
-                let p = self.parent[k];
-                let factor = face[k] / d[k];
-                d[p] -= factor * face[k];
-                x[p] += factor * x[k];
-            }
-            x[root] /= d[root];
-            for k in root + 1..cell.end {
-                x[k] = (x[k] + face[k] * x[self.parent[k]]) / d[k];
-            }
-        }
-    }
-}
+use crate::tree::Tree;
 
 /// The voltage system of one cell group.
 #[derive(Debug)]
@@ -96,7 +30,7 @@ impl CableSolver {
         face_us: &[f64],
     ) -> Self {
         Self {
-            tree: Tree::new(parent, cells, face_us),
+            tree: Tree::new(parent, &cells, face_us),
             capacitance_pf,
         }
     }
@@ -117,17 +51,18 @@ impl CableSolver {
     ) {
         let per_us = 1e-3 / dt_ms;
         let n = self.capacitance_pf.len();
-        // Equal lengths, so that the loop below carries no bounds checks.
-        let (v, d) = (&mut voltage_mv[..n], &mut self.tree.diagonal[..n]);
-        let (i, g, a) = (&current[..n], &conductance[..n], &area_um2[..n]);
-        let (c, faces) = (&self.capacitance_pf[..n], &self.tree.faces[..n]);
-        for k in 0..n {
+        // Equal lengths, so that one bounds check serves all.
+        let (i, g, a, c) = (
+            &current[..n],
+            &conductance[..n],
+            &area_um2[..n],
+            &self.capacitance_pf[..n],
+        );
+        self.tree.solve(&mut voltage_mv[..n], |k, v| {
             let area = 1e-3 * a[k];
             let own = per_us * c[k] + area * g[k];
-            d[k] = own + faces[k];
-            v[k] = own * v[k] - area * i[k];
-        }
-        self.tree.eliminate(v);
+            (own, own * v - area * i[k])
+        });
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::cable::Tree;
+use crate::tree::Tree;
 
 /// The system of one ion, over its records in a group.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl DiffusionSolver {
     ) -> Self {
         Self {
             ion,
-            tree: Tree::new(parent, cells, faces),
+            tree: Tree::new(parent, &cells, faces),
             volume_um3,
         }
     }
@@ -42,14 +42,11 @@ impl DiffusionSolver {
     /// Advances the concentrations by `dt_ms`.
     pub(crate) fn solve(&mut self, concentration_mm: &mut [f64], dt_ms: f64) {
         let per_us = 1e-3 / dt_ms;
-        for cell in &self.tree.cells {
-            for k in cell.clone() {
-                let own = per_us * self.volume_um3[k];
-                self.tree.diagonal[k] = own + self.tree.faces[k];
-                concentration_mm[k] *= own;
-            }
-        }
-        self.tree.eliminate(concentration_mm);
+        let volume = &self.volume_um3;
+        self.tree.solve(concentration_mm, |k, x| {
+            let own = per_us * volume[k];
+            (own, own * x)
+        });
     }
 }
 

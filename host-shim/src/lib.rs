@@ -34,6 +34,7 @@ pub mod stimulus;
 mod storage;
 pub mod swc;
 mod threefry2;
+mod tree;
 pub mod tree_table;
 mod wiring;
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use compiler::ir::graph::{Binary, ExprId, Graph, Leaf, Node, Unary};
 use compiler::ir::mechanism::{Hook, Mechanism, Output};
 use compiler::pass::differentiate::{Partials, Tangent};
+use compiler::pass::economise::economise;
 use compiler::{Compiled, Integrator, Options, SlotSpec, Source, compile};
 use expect_test::expect_file;
 
@@ -69,13 +70,17 @@ struct Counts {
     select: usize,
 }
 
-/// Operations of each instance: what depends on dt and globals alone is computed once, before the loop.
-fn count(g: &Graph, roots: &[ExprId]) -> Counts {
+/// Operations of each instance, as emitted: what depends on dt, globals and the temperature alone is computed once, before
+/// the loop.
+fn count(g: &Graph, values: &[ExprId], roots: &[ExprId]) -> Counts {
+    let economised = economise(g, values, roots);
+    let g = &economised.graph;
+    let roots: Vec<ExprId> = economised.image.values().copied().collect();
     let mut n = Counts::default();
     let mut varies = vec![false; g.len()];
-    for id in g.reachable(roots) {
+    for id in g.reachable(&roots) {
         varies[id.index()] = match g.node(id) {
-            Node::Const(_) | Node::Leaf(Leaf::Dt | Leaf::Global(_)) => false,
+            Node::Const(_) | Node::Leaf(Leaf::Dt | Leaf::Global(_) | Leaf::Celsius) => false,
             Node::Leaf(_) => true,
             Node::Unary(..) | Node::Binary(..) | Node::Select(..) => g.operands(id).iter().any(|o| varies[o.index()]),
         };
@@ -133,9 +138,13 @@ fn rows(table: &mut String, form: &str, m: &Mechanism, t: &Tangent) {
     for hook in Hook::ALL.into_iter().filter(|&hook| !m.kernel(hook).outputs.is_empty()) {
         let g = &t.mechanism.graph;
         let sums = t.kernel(hook);
-        let mut full = t.mechanism.kernel(hook).roots();
+        let values = t.mechanism.kernel(hook).roots();
+        let mut full = values.clone();
         full.extend(sums.iter().flat_map(|(_, p)| p).map(|&(_, e)| e));
-        let (a, b) = (count(&m.graph, &m.kernel(hook).roots()), count(g, &full));
+        let (a, b) = (
+            count(&m.graph, &m.kernel(hook).roots(), &m.kernel(hook).roots()),
+            count(g, &values, &full),
+        );
         let columns = [
             (a.exp, b.exp),
             (a.log, b.log),

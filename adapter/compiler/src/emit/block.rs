@@ -135,8 +135,52 @@ impl Unit<'_> {
         }
     }
 
+    /// The declaration of a result's buffer; sums are kept where they belong if that can be.
+    pub(super) fn opening(&self, d: &Destination, indent: &str) -> String {
+        let Destination {
+            buffer,
+            array,
+            index,
+            rule,
+        } = d;
+        if *rule != Rule::AddCurrent {
+            return format!("{indent}double {buffer}[GD_BLOCK];\n");
+        }
+        // a current that is read and added to must not change while it is read
+        let reads_currents = self
+            .mechanism
+            .ion_reads
+            .iter()
+            .any(|r| r.quantity == IonQuantity::Current);
+        let open = if self.repeats() || reads_currents {
+            "gd_open_each"
+        } else {
+            "gd_open"
+        };
+        format!(
+            "{indent}double {buffer}__own[GD_BLOCK];\n{indent}double* restrict {buffer} = {open}({array}, {index} + begin, n, {buffer}__own);\n"
+        )
+    }
+
+    /// What brings a result from its buffer to where it belongs.
+    pub(super) fn closing(&self, d: &Destination, indent: &str) -> String {
+        let Destination {
+            buffer,
+            array,
+            index,
+            rule,
+        } = d;
+        if *rule == Rule::AddCurrent {
+            return format!("{indent}gd_close({array}, {index} + begin, n, {buffer}__own, {buffer});\n");
+        }
+        format!(
+            "{indent}{}({array}, {index} + begin, n, {buffer});\n",
+            self.scatter(*rule)
+        )
+    }
+
     /// Pointers to the block's inputs and to the states it sets, before the loop; the loads, in the loop.
-    fn inputs(&self, hook: Hook, leaves: &[Leaf]) -> (String, String) {
+    fn inputs(&self, hook: Hook, code: &Code) -> (String, String) {
         let (mut pointers, mut loads) = (String::new(), String::new());
         let set: Vec<usize> = self.mechanism.kernel(hook).states().map(|(s, _)| s).collect();
         for &state in &set {
@@ -146,7 +190,7 @@ impl Unit<'_> {
                 "        double* restrict s_{name}__at = pp->state_vars[{state}] + begin;"
             );
         }
-        for &leaf in leaves {
+        for &leaf in &code.leaves {
             let name = self.leaf_name(leaf);
             let gathered = |gather: &str, array: &str, index: &str| {
                 format!(
@@ -193,7 +237,12 @@ impl Unit<'_> {
                     pointers.push_str(&gathered(self.gather(), &array, &format!("{ion}.index")));
                 }
             }
-            let _ = writeln!(loads, "            const double {name} = {scale}{name}__at[j];");
+            if leaf != Leaf::Celsius || code.reads_temperature {
+                let _ = writeln!(loads, "            const double {name} = {scale}{name}__at[j];");
+            }
+        }
+        for name in &code.climate_names {
+            let _ = writeln!(loads, "            const double {name} = {name}__at[j];");
         }
         (pointers, loads)
     }
@@ -203,7 +252,8 @@ impl Unit<'_> {
         let m = self.mechanism;
         let sums = self.sums(hook);
         let outputs = &m.kernel(hook).outputs;
-        let mut roots: Vec<ExprId> = outputs.iter().map(|&(_, e)| e).collect();
+        let results: Vec<ExprId> = outputs.iter().map(|&(_, e)| e).collect();
+        let mut roots = results.clone();
         roots.extend(sums.iter().flat_map(|(_, p)| p).map(|&(_, e)| e));
         let signature = format!(
             "static void {}_{}(arb_mechanism_ppack* pp) {{\n",
@@ -213,7 +263,7 @@ impl Unit<'_> {
         if roots.is_empty() {
             return signature + "    (void)pp;\n}\n\n";
         }
-        let mut code = kernel::write(&m.graph, &roots, &|leaf| self.leaf_name(leaf));
+        let mut code = kernel::write(&m.graph, &results, &roots, &|leaf| self.leaf_name(leaf));
         let mixed = outputs.iter().filter_map(|&(o, _)| {
             let mixes = self.destination(hook, o).is_some_and(|d| d.rule == Rule::Mix);
             self.mixed_leaf(o).filter(|_| mixes)
@@ -236,19 +286,18 @@ impl Unit<'_> {
                 m.globals.len()
             );
         }
+        if !code.climate_names.is_empty() {
+            out.push_str("    double climate = NAN;\n");
+            for name in &code.climate_names {
+                let _ = writeln!(out, "    double {name}__at[GD_BLOCK];");
+            }
+        }
         out.push_str("    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {\n");
         out.push_str("        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;\n");
         let (evaluation, partials) = self.first_loop(hook, &code);
         out.push_str(&evaluation);
         for destination in outputs.iter().filter_map(|&(o, _)| self.destination(hook, o)) {
-            let Destination {
-                buffer,
-                array,
-                index,
-                rule,
-            } = destination;
-            let scatter = self.scatter(rule);
-            let _ = writeln!(out, "        {scatter}({array}, {index} + begin, n, {buffer});");
+            out.push_str(&self.closing(&destination, "        "));
         }
         out.push_str(&self.second_loop(hook, sums, &partials));
         out.push_str("    }\n");
@@ -272,7 +321,7 @@ impl Unit<'_> {
     /// Evaluates the mechanism and its partials over one block.
     fn first_loop(&self, hook: Hook, code: &Code) -> (String, PartialText) {
         let m = self.mechanism;
-        let (pointers, loads) = self.inputs(hook, &code.leaves);
+        let (pointers, loads) = self.inputs(hook, code);
         let mut declarations = String::new();
         let mut stores = String::new();
         let mut partials = PartialText::new();
@@ -285,8 +334,9 @@ impl Unit<'_> {
                 (Output::State(state), _) => {
                     let _ = writeln!(stores, "            s_{}__at[j] = {value};", self.state_name(state));
                 }
-                (_, Some(Destination { buffer, rule, .. })) => {
-                    let _ = writeln!(declarations, "        double {buffer}[GD_BLOCK];");
+                (_, Some(destination)) => {
+                    declarations.push_str(&self.opening(&destination, "        "));
+                    let Destination { buffer, rule, .. } = destination;
                     let text = match rule {
                         Rule::AddCurrent => format!("w * ({value})"),
                         Rule::Store => value.clone(),
@@ -295,27 +345,35 @@ impl Unit<'_> {
                             format!("{} * (({value}) - {old})", self.share("j"))
                         }
                     };
-                    let _ = writeln!(stores, "            {buffer}[j] = {text};");
+                    let assign = if rule == Rule::AddCurrent { "+=" } else { "=" };
+                    let _ = writeln!(stores, "            {buffer}[j] {assign} {text};");
                 }
                 (_, None) => {}
             }
         }
-        let mut count = 0;
+        let (mut count, weighed) = (0, self.weighs_partials(hook));
         for &(_, expr) in self.sums(hook).iter().flat_map(|(_, sum)| sum) {
             if partials.contains_key(&expr) {
                 continue;
             }
-            if code.uniform.contains(&expr) {
+            if code.uniform.contains(&expr) && !weighed {
                 partials.insert(expr, code.values[&expr].clone());
                 continue;
             }
             count += 1;
             let _ = writeln!(declarations, "        double d{count}[GD_BLOCK];");
-            let _ = writeln!(stores, "            d{count}[j] = {};", code.values[&expr]);
+            let value = &code.values[&expr];
+            let value = if weighed {
+                format!("w * ({value})")
+            } else {
+                value.clone()
+            };
+            let _ = writeln!(stores, "            d{count}[j] = {value};");
             partials.insert(expr, format!("d{count}[j]"));
         }
         let mut text = declarations;
         text.push_str(&pointers);
+        text.push_str(&climate_loop(code));
         text.push_str("        GD_VECTORISE\n        for (uint32_t j = 0; j < n; ++j) {\n");
         text.push_str(&loads);
         if stores.contains("= w * (") {
@@ -330,4 +388,29 @@ impl Unit<'_> {
         text.push_str("        }\n");
         (text, partials)
     }
+}
+
+/// Evaluates what depends on the temperature: once for all blocks of the same temperature, else for each instance.
+fn climate_loop(code: &Code) -> String {
+    if code.climate_names.is_empty() {
+        return String::new();
+    }
+    let (mut stores, mut spread) = (String::new(), String::new());
+    for name in &code.climate_names {
+        let _ = writeln!(stores, "                {name}__at[j] = {name};");
+        let _ = writeln!(spread, "                {name}__at[j] = {name}__at[0];");
+    }
+    format!(
+        "        const int level = gd_level(celsius__at, n);
+        if (!level || celsius__at[0] != climate) {{
+            for (uint32_t j = 0; j < (level ? 1 : n); ++j) {{
+                const double celsius = celsius__at[j];
+{}{stores}            }}
+            for (uint32_t j = 1; level && j < GD_BLOCK; ++j) {{
+{spread}            }}
+            climate = level ? celsius__at[0] : NAN;
+        }}
+",
+        code.climate.replace("            const", "                const")
+    )
 }

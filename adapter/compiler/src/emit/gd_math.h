@@ -2,6 +2,7 @@
  * -ffast-math. Written for this project; errors below 2 ulp for exp, expm1 and log, 4 for
  * the others, over all of their range (adapter/compiler/tests/math.rs measures it). */
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -22,15 +23,22 @@
 #define GD_VECTORISE
 #endif
 
+/* a b + c, rounded once where the machine can. */
+#if defined(__FMA__) || defined(__aarch64__)
+#define gd_fma(a, b, c) __builtin_fma(a, b, c)
+#else
+#define gd_fma(a, b, c) ((a) * (b) + (c))
+#endif
+
 GD_INLINE double gd_from_bits(uint64_t u) { double d; memcpy(&d, &u, sizeof d); return d; }
 GD_INLINE uint64_t gd_to_bits(double d) { uint64_t u; memcpy(&u, &d, sizeof u); return u; }
 
 /* x = k ln 2 + r with |r| <= ln 2 / 2; returns r, leaves k + 1.5*2^52 in *shifted (k sits in its low bits). */
 GD_INLINE double gd_reduce(double x, double* shifted) {
-    const double t = x * 0x1.71547652b82fep0 + 0x1.8p52;
+    const double t = gd_fma(x, 0x1.71547652b82fep0, 0x1.8p52);
     const double k = t - 0x1.8p52;
     *shifted = t;
-    return (x - k * 0x1.62e42fefa2000p-1) - k * 0x1.9ef35793c7673p-41;
+    return gd_fma(k, -0x1.9ef35793c7673p-41, gd_fma(k, -0x1.62e42fefa2000p-1, x));
 }
 
 GD_INLINE double gd_two_to(double shifted) { return gd_from_bits((gd_to_bits(shifted) << 52) + (1023ull << 52)); }
@@ -38,13 +46,13 @@ GD_INLINE double gd_two_to(double shifted) { return gd_from_bits((gd_to_bits(shi
 /* e^r - 1 on the reduced range: r + r^2 q(r), q the Chebyshev fit of degree 9 (error 1.3e-17). */
 GD_INLINE double gd_expm1_reduced(double r) {
     const double r2 = r * r, r4 = r2 * r2;
-    const double a = 0.5 + 0.16666666666666669 * r;
-    const double b = 0.04166666666662413 + 0.008333333333330062 * r;
-    const double c = 0.0013888888917213717 + 0.00019841269863053618 * r;
-    const double d = 2.4801521295954376e-05 + 2.7557268459997064e-06 * r;
-    const double e = 2.7620088445409746e-07 + 2.510038549551032e-08 * r;
-    const double q = (a + b * r2) + ((c + d * r2) + e * r4) * r4;
-    return r + r2 * q;
+    const double a = gd_fma(0.16666666666666669, r, 0.5);
+    const double b = gd_fma(0.008333333333330062, r, 0.04166666666662413);
+    const double c = gd_fma(0.00019841269863053618, r, 0.0013888888917213717);
+    const double d = gd_fma(2.7557268459997064e-06, r, 2.4801521295954376e-05);
+    const double e = gd_fma(2.510038549551032e-08, r, 2.7620088445409746e-07);
+    const double q = gd_fma(gd_fma(e, r4, gd_fma(d, r2, c)), r4, gd_fma(b, r2, a));
+    return gd_fma(r2, q, r);
 }
 
 /* 2^k in two factors, 2^(k-1) 2 or 2^(k+54) 2^-54, so that nothing over- or underflows before the product does. */
@@ -113,6 +121,20 @@ GD_INLINE double gd_max(double a, double b) { return a > b ? a : b; }
 /* d w, and 0 where w = 0: what does not move moves nothing, even where d is infinite, as that of sqrt(x) at x = 0. */
 GD_INLINE double gd_moved(double d, double w) { return w == 0.0 ? 0.0 : d * w; }
 
+/* Whether any of n values is not zero. */
+GD_INLINE int gd_any(const double* x, uint32_t n) {
+    int any = 0;
+    for (uint32_t j = 0; j < n; ++j) any |= x[j] != 0.0;
+    return any;
+}
+
+/* Whether all of n values are equal. */
+GD_INLINE int gd_level(const double* x, uint32_t n) {
+    int differ = 0;
+    for (uint32_t j = 1; j < n; ++j) differ |= x[j] != x[0];
+    return !differ;
+}
+
 /* As gd_gather, gd_scatter_add below, for indices in any order and with repetitions. */
 GD_INLINE const double* gd_gather_each(const double* base, const int32_t* index, uint32_t n, double* buffer) {
     for (uint32_t j = 0; j < n; ++j) buffer[j] = base[index[j]];
@@ -125,6 +147,34 @@ GD_INLINE void gd_scatter_add_each(double* base, const int32_t* index, uint32_t 
 
 GD_INLINE void gd_scatter(double* base, const int32_t* index, uint32_t n, const double* restrict value) {
     for (uint32_t j = 0; j < n; ++j) base[index[j]] = value[j];
+}
+
+/* As gd_scatter, for indices that never decrease nor repeat. */
+GD_INLINE void gd_scatter_dense(double* base, const int32_t* index, uint32_t n, const double* restrict value) {
+    if (index[n - 1] - index[0] == (int32_t)(n - 1)) {
+        memcpy(base + index[0], value, n * sizeof(double));
+        return;
+    }
+    gd_scatter(base, index, n, value);
+}
+
+/* Where to add n values that belong at base[index[0..n]]: right there if the indices are consecutive (they never decrease
+ * nor repeat), else in `own`, to be added up by gd_close. */
+GD_INLINE double* gd_open(double* base, const int32_t* index, uint32_t n, double* own) {
+    if (index[n - 1] - index[0] == (int32_t)(n - 1)) return base + index[0];
+    for (uint32_t j = 0; j < n; ++j) own[j] = 0.0;
+    return own;
+}
+
+/* As gd_open, for indices in any order and with repetitions. */
+GD_INLINE double* gd_open_each(double* base, const int32_t* index, uint32_t n, double* own) {
+    (void)base; (void)index;
+    for (uint32_t j = 0; j < n; ++j) own[j] = 0.0;
+    return own;
+}
+
+GD_INLINE void gd_close(double* base, const int32_t* index, uint32_t n, const double* own, const double* opened) {
+    for (uint32_t j = 0; opened == own && j < n; ++j) base[index[j]] += own[j];
 }
 
 /* n values at base[index[0..n]]: in place where the indices are consecutive (they never decrease nor repeat). */

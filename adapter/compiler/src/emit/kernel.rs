@@ -1,13 +1,15 @@
 //! Graph to C: the body of one loop over instances.
 //!
-//! Whatever depends on no instance (dt, globals) is hoisted before the loop. In the loop, shared or long expressions get
-//! a temporary and the rest is written in place. The evaluation order is the graph's, so the text is deterministic and
+//! Whatever depends on no instance (dt, globals) is hoisted before the loop; what depends on nothing else but the
+//! temperature, which rarely differs within a cell, is kept apart. In the loop, shared or long expressions get a
+//! temporary and the rest is written in place. The evaluation order is the graph's, so the text is deterministic and
 //! every compiler rounds alike.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::ir::graph::{Binary, ExprId, Graph, Leaf, Node, Type, Unary};
+use crate::pass::economise::economise;
 
 /// Longest expression that is written in place.
 const INLINE_LIMIT: usize = 72;
@@ -40,10 +42,25 @@ pub(crate) fn literal(value: f64) -> String {
     }
 }
 
+/// How often an expression has to be evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Varies {
+    /// Once a step.
+    Never,
+    /// Where the temperature differs.
+    WithTemperature,
+    /// For every instance.
+    Always,
+}
+
 /// The statements of a kernel: `hoisted` before the loop over blocks, `body` inside the loop over instances.
 #[derive(Debug, Default)]
 pub(super) struct Code {
     pub(super) hoisted: String,
+    /// What depends on the temperature at most; needed before `body`.
+    pub(super) climate: String,
+    /// The names that `climate` defines and `body` uses.
+    pub(super) climate_names: Vec<String>,
     pub(super) body: String,
     /// Outputs by expression: the C expression of each root, valid after `body` (or everywhere if uniform).
     pub(super) values: BTreeMap<ExprId, String>,
@@ -51,60 +68,82 @@ pub(super) struct Code {
     pub(super) uniform: Vec<ExprId>,
     /// Inputs the kernel reads.
     pub(super) leaves: Vec<Leaf>,
+    /// Whether `body` or a root reads the temperature itself.
+    pub(super) reads_temperature: bool,
 }
 
 struct Writer<'a> {
     graph: &'a Graph,
     leaf_name: &'a dyn Fn(Leaf) -> String,
     uses: Vec<u32>,
-    varying: Vec<bool>,
+    varies: Vec<Varies>,
+    /// By node: whether it is a root or an operand of something that varies more.
+    leaves_its_loop: Vec<bool>,
     /// How to write a node: text and binding strength.
     text: BTreeMap<ExprId, (String, u8)>,
     code: Code,
     temporaries: usize,
     hoisted: usize,
+    climate: usize,
 }
 
-/// Writes the evaluation of `roots`.
-pub(super) fn write(graph: &Graph, roots: &[ExprId], leaf_name: &dyn Fn(Leaf) -> String) -> Code {
-    let order = graph.reachable(roots);
+/// Writes the evaluation of `roots`, after [`economise`]; `values` are those that are no partials.
+pub(super) fn write(graph: &Graph, values: &[ExprId], roots: &[ExprId], leaf_name: &dyn Fn(Leaf) -> String) -> Code {
+    let economised = economise(graph, values, roots);
+    let graph = &economised.graph;
+    let images: Vec<ExprId> = roots.iter().map(|r| economised.image[r]).collect();
+    let order = graph.reachable(&images);
     let mut uses = vec![0u32; graph.len()];
-    let mut varying = vec![false; graph.len()];
+    let mut varies = vec![Varies::Never; graph.len()];
+    let mut leaves_its_loop = vec![false; graph.len()];
     for &id in &order {
-        varying[id.index()] = match graph.node(id) {
-            Node::Const(_) => false,
-            Node::Leaf(leaf) => !matches!(leaf, Leaf::Dt | Leaf::Global(_)),
-            Node::Unary(..) | Node::Binary(..) | Node::Select(..) => {
-                graph.operands(id).iter().any(|o| varying[o.index()])
-            }
+        let operands = graph.operands(id);
+        varies[id.index()] = match graph.node(id) {
+            Node::Const(_) | Node::Leaf(Leaf::Dt | Leaf::Global(_)) => Varies::Never,
+            Node::Leaf(Leaf::Celsius) => Varies::WithTemperature,
+            Node::Leaf(_) => Varies::Always,
+            Node::Unary(..) | Node::Binary(..) | Node::Select(..) => operands
+                .iter()
+                .map(|o| varies[o.index()])
+                .max()
+                .unwrap_or(Varies::Never),
         };
-        for operand in graph.operands(id) {
+        for operand in operands {
             uses[operand.index()] += 1;
+            leaves_its_loop[operand.index()] |= varies[operand.index()] < varies[id.index()];
         }
     }
-    for root in roots {
-        uses[root.index()] += 1;
+    for image in &images {
+        uses[image.index()] += 1;
+        leaves_its_loop[image.index()] = true;
     }
+    let reads_temperature = order.iter().any(|&id| {
+        let temperature = matches!(graph.node(id), Node::Leaf(Leaf::Celsius));
+        temperature && leaves_its_loop[id.index()]
+    });
     let mut writer = Writer {
         graph,
         leaf_name,
         uses,
-        varying,
+        varies,
+        leaves_its_loop,
         text: BTreeMap::new(),
         code: Code {
-            leaves: graph.leaves(roots),
+            leaves: graph.leaves(&images),
+            reads_temperature,
             ..Code::default()
         },
         temporaries: 0,
         hoisted: 0,
+        climate: 0,
     };
     for id in order {
         writer.node(id);
     }
     let mut code = writer.code;
-    for &root in roots {
-        code.values.insert(root, writer.text[&root].0.clone());
-        if !writer.varying[root.index()] {
+    for (&root, &image) in roots.iter().zip(&images) {
+        code.values.insert(root, writer.text[&image].0.clone());
+        if writer.varies[image.index()] == Varies::Never {
             code.uniform.push(root);
         }
     }
@@ -114,11 +153,15 @@ pub(super) fn write(graph: &Graph, roots: &[ExprId], leaf_name: &dyn Fn(Leaf) ->
 impl Writer<'_> {
     fn node(&mut self, id: ExprId) {
         let (text, binding) = self.expression(id);
-        let varying = self.varying[id.index()];
+        let varies = self.varies[id.index()];
         let trivial = matches!(self.graph.node(id), Node::Const(_) | Node::Leaf(_));
-        let used_by_loop = !varying && !trivial;
-        let keep = !trivial && (used_by_loop || self.uses[id.index()] > 1 || text.len() > INLINE_LIMIT);
-        if !keep {
+        let shared = self.uses[id.index()] > 1 || text.len() > INLINE_LIMIT;
+        let wanted = match varies {
+            Varies::Never => true,
+            Varies::WithTemperature => shared || self.leaves_its_loop[id.index()],
+            Varies::Always => shared,
+        };
+        if trivial || !wanted {
             self.text.insert(id, (text, binding));
             return;
         }
@@ -127,16 +170,28 @@ impl Writer<'_> {
         } else {
             "double"
         };
-        let name = if varying {
-            self.temporaries += 1;
-            let name = format!("t{}", self.temporaries);
-            let _ = writeln!(self.code.body, "            const {kind} {name} = {text};");
-            name
-        } else {
-            self.hoisted += 1;
-            let name = format!("h{}", self.hoisted);
-            let _ = writeln!(self.code.hoisted, "    const {kind} {name} = {text};");
-            name
+        let name = match varies {
+            Varies::Never => {
+                self.hoisted += 1;
+                let name = format!("h{}", self.hoisted);
+                let _ = writeln!(self.code.hoisted, "    const {kind} {name} = {text};");
+                name
+            }
+            Varies::WithTemperature => {
+                self.climate += 1;
+                let name = format!("c{}", self.climate);
+                let _ = writeln!(self.code.climate, "            const double {name} = {text};");
+                if self.leaves_its_loop[id.index()] {
+                    self.code.climate_names.push(name.clone());
+                }
+                name
+            }
+            Varies::Always => {
+                self.temporaries += 1;
+                let name = format!("t{}", self.temporaries);
+                let _ = writeln!(self.code.body, "            const {kind} {name} = {text};");
+                name
+            }
         };
         self.text.insert(id, (name, strength::ATOM));
     }

@@ -37,6 +37,16 @@ impl Unit<'_> {
         }
     }
 
+    /// `sum` plus a partial times what it belongs to.
+    pub(super) fn plus_term(&self, sum: Option<String>, partial: ExprId, text: &str, factor: &str) -> String {
+        let fused = !self.diverging.get(partial.index()).is_some_and(|&d| d) && text != super::kernel::literal(1.0);
+        match sum {
+            None => self.term(partial, text, factor),
+            Some(sum) if fused => format!("gd_fma({text}, {factor}, {sum})"),
+            Some(sum) => format!("{sum} + {}", self.term(partial, text, factor)),
+        }
+    }
+
     pub(super) fn seeds(&self) -> Vec<&Seed> {
         match self.tangent {
             Some((_, slots)) => slots

@@ -16,9 +16,10 @@ impl Unit<'_> {
         let m = self.mechanism;
         let sums = self.sums(hook);
         let outputs = &m.kernel(hook).outputs;
-        let mut roots: Vec<ExprId> = outputs.iter().map(|&(_, e)| e).collect();
+        let results: Vec<ExprId> = outputs.iter().map(|&(_, e)| e).collect();
+        let mut roots = results.clone();
         roots.extend(sums.iter().flat_map(|(_, p)| p).map(|&(_, e)| e));
-        let code = kernel::write(&m.graph, &roots, &|leaf| self.leaf_name(leaf));
+        let code = kernel::write(&m.graph, &results, &roots, &|leaf| self.leaf_name(leaf));
         let events = if hook == Hook::NetReceive {
             ", arb_deliverable_event_stream* events"
         } else {
@@ -44,6 +45,7 @@ impl Unit<'_> {
                 let _ = writeln!(out, "            const double {} = {value};", self.leaf_name(leaf));
             }
         }
+        out.push_str(&code.climate);
         out.push_str(&code.body);
         out.push_str(&self.single_tangent(hook, &code.values));
         for &(output, expr) in outputs {

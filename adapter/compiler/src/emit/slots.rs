@@ -2,24 +2,17 @@
 
 use std::fmt::Write as _;
 
-use super::block::{PartialText, Rule, ion_array};
+use super::block::{Destination, PartialText, Rule, ion_array};
 use super::mechanism::Unit;
 use crate::ir::graph::Leaf;
 use crate::ir::mechanism::{Hook, Output};
 use crate::pass::differentiate::Partials;
 
-/// Where the tangent of a result goes; like the result's own destination, in the slot's ions.
-struct TangentDestination {
-    buffer: String,
-    array: String,
-    index: String,
-    rule: Rule,
-}
-
 impl Unit<'_> {
-    fn tangent_destination(&self, hook: Hook, output: Output, slot: &str) -> Option<TangentDestination> {
+    /// Where the tangent of a result goes; like the result's own destination, in the slot's ions.
+    fn tangent_destination(&self, hook: Hook, output: Output, slot: &str) -> Option<Destination> {
         let of = |buffer: String, ion: String, array: &str, rule| {
-            Some(TangentDestination {
+            Some(Destination {
                 buffer,
                 array: format!("{ion}.{array}"),
                 index: format!("{ion}.index"),
@@ -71,9 +64,18 @@ impl Unit<'_> {
         }
     }
 
+    /// Whether the first loop weighs the partials, because all of them go into currents.
+    pub(super) fn weighs_partials(&self, hook: Hook) -> bool {
+        self.sums(hook).iter().all(|&(output, _)| {
+            self.tangent_destination(hook, output, "k")
+                .is_some_and(|d| d.rule == Rule::AddCurrent)
+        })
+    }
+
     /// What weighs a tangent on its way into the host's memory.
-    fn weighting(&self, rule: Rule, instance: &str) -> String {
+    fn weighting(&self, hook: Hook, rule: Rule, instance: &str) -> String {
         match rule {
+            Rule::AddCurrent if self.weighs_partials(hook) => String::new(),
             Rule::AddCurrent => format!("{}weight__at[{instance}] * ", self.current_scale()),
             Rule::Mix => format!("{} * ", self.share(instance)),
             Rule::Store => String::new(),
@@ -162,36 +164,23 @@ impl Unit<'_> {
 
     /// The sum of partials times tangents, without the seeds.
     fn total(&self, hook: Hook, output: Output, sum: &Partials, partials: &PartialText) -> String {
-        let mut fading: Vec<String> = Vec::new();
-        let mut terms: Vec<String> = Vec::new();
-        for &(leaf, expr) in sum {
-            if matches!(leaf, Leaf::Parameter(_)) {
-                continue;
-            }
-            let mut term = self.term(expr, &partials[&expr], &self.tangent_of(leaf));
+        // u and the ions have faded already
+        let fades = |leaf| matches!(leaf, Leaf::State(_)) && matches!(output, Output::State(_)) && self.forgets(hook);
+        let moved = || sum.iter().filter(|(leaf, _)| !matches!(leaf, Leaf::Parameter(_)));
+        let mut total = None;
+        for &(leaf, expr) in moved().filter(|&&(leaf, _)| fades(leaf)) {
+            total = Some(self.plus_term(total, expr, &partials[&expr], &self.tangent_of(leaf)));
+        }
+        total = total.map(|fading| format!("decay * ({fading})"));
+        for &(leaf, expr) in moved().filter(|&&(leaf, _)| !fades(leaf)) {
+            let mut tangent = self.tangent_of(leaf);
             if let Leaf::IonRead(r) = leaf {
-                term = format!(
-                    "{}{term}",
-                    self.read_scale(self.mechanism.ion_reads[r as usize].quantity)
-                );
+                let scale = self.read_scale(self.mechanism.ion_reads[r as usize].quantity);
+                tangent = format!("{scale}{tangent}");
             }
-            // u and the ions have faded already
-            let fades = matches!(leaf, Leaf::State(_)) && matches!(output, Output::State(_));
-            if fades && self.forgets(hook) {
-                &mut fading
-            } else {
-                &mut terms
-            }
-            .push(term);
+            total = Some(self.plus_term(total, expr, &partials[&expr], &tangent));
         }
-        if !fading.is_empty() {
-            terms.insert(0, format!("decay * ({})", fading.join(" + ")));
-        }
-        if terms.is_empty() {
-            "0.0".into()
-        } else {
-            terms.join(" + ")
-        }
+        total.unwrap_or_else(|| "0.0".into())
     }
 
     /// The old tangent that a mixing result replaces.
@@ -225,32 +214,22 @@ impl Unit<'_> {
             let line = match (output, self.tangent_destination(hook, output, "k")) {
                 (Output::State(s), _) => format!("w_{}[j] = {total};", self.state_name(s)),
                 (_, None) => continue,
-                (
-                    _,
-                    Some(TangentDestination {
-                        buffer,
-                        array,
-                        index,
-                        rule,
-                    }),
-                ) => {
-                    let _ = writeln!(pointers, "            double {buffer}[GD_BLOCK];");
-                    let scatter = self.scatter(rule);
-                    let _ = writeln!(
-                        scatters,
-                        "            {scatter}({array}, {index} + begin, n, {buffer});"
-                    );
+                (_, Some(destination)) => {
+                    pointers.push_str(&self.opening(&destination, "            "));
+                    scatters.push_str(&self.closing(&destination, "            "));
+                    let Destination { buffer, rule, .. } = destination;
                     let mut change = total;
                     if rule == Rule::Mix {
                         let (pointer, old) = self.mixed_tangent(output, sums);
                         pointers.push_str(&pointer);
                         change = format!("{change} - {old}");
                     }
-                    let weighting = self.weighting(rule, "j");
+                    let assign = if rule == Rule::AddCurrent { "+=" } else { "=" };
+                    let weighting = self.weighting(hook, rule, "j");
                     if weighting.is_empty() {
-                        format!("{buffer}[j] = {change};")
+                        format!("{buffer}[j] {assign} {change};")
                     } else {
-                        format!("{buffer}[j] = {weighting}({change});")
+                        format!("{buffer}[j] {assign} {weighting}({change});")
                     }
                 }
             };
@@ -307,24 +286,16 @@ impl Unit<'_> {
                         let _ = writeln!(lines, "                w_{name}[j] += {factor}({term});");
                     }
                     (_, None) => {}
-                    (
-                        _,
-                        Some(TangentDestination {
-                            buffer,
-                            array,
-                            index,
-                            rule,
-                        }),
-                    ) => {
-                        // the slot's own value stands already: the seed is added to it
-                        let scatter = self.scatter(Rule::AddCurrent);
-                        let _ = writeln!(before, "            double {buffer}[GD_BLOCK];");
-                        let _ = writeln!(after, "            {scatter}({array}, {index} + begin, n, {buffer});");
-                        let _ = writeln!(
-                            lines,
-                            "                {buffer}[j] = {}({term});",
-                            self.weighting(rule, "j")
-                        );
+                    (_, Some(destination)) => {
+                        // the slot's own value stands already: the seed is added to it, whatever the rule
+                        let weighting = self.weighting(hook, destination.rule, "j");
+                        let added = Destination {
+                            rule: Rule::AddCurrent,
+                            ..destination
+                        };
+                        before.push_str(&self.opening(&added, "            "));
+                        after.push_str(&self.closing(&added, "            "));
+                        let _ = writeln!(lines, "                {}[j] += {weighting}({term});", added.buffer);
                     }
                 }
             }
@@ -336,12 +307,14 @@ impl Unit<'_> {
                 text,
                 "            const double* seed = pp->parameters[{column}] + begin;"
             );
+            // most slots move a parameter in a part of the cell only
+            text.push_str("            if (gd_any(seed, n)) {\n");
             text.push_str(&before);
             text.push_str("            GD_VECTORISE\n            for (uint32_t j = 0; j < n; ++j) {\n");
             text.push_str(&lines);
             text.push_str("            }\n");
             text.push_str(&after);
-            text.push_str("        }\n");
+            text.push_str("            }\n        }\n");
         }
         text
     }
