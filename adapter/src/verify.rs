@@ -11,7 +11,7 @@
 
 use serde::Serialize;
 
-use crate::control::Model;
+use crate::control::{Model, Traces};
 use crate::plan::{Plan, PlannedProbe};
 
 /// First step, relative to the slot's value (or absolute where that is 0).
@@ -193,20 +193,23 @@ fn slot<M: Model>(
     u: &Field,
 ) -> Result<Row, M::Error> {
     let scale = if x[k].abs() > 0.0 { x[k].abs() } else { 1.0 };
+    let step = |j: usize| scale * FIRST_STEP * RATIO.powi(-i32::try_from(j).unwrap_or(0));
+    let steps: Vec<f64> = (0..STEPS).map(step).collect();
+    let moved = |shift: f64| {
+        let mut moved = x.to_vec();
+        moved[k] += shift;
+        moved
+    };
+    // Above and below for each step: all of them at once, for they are independent.
+    let points: Vec<Vec<f64>> = steps.iter().flat_map(|&h| [moved(h), moved(-h)]).collect();
+    let traces = model.simulate_many(&points, t_end_ms, false);
+    let traces = traces.into_iter().collect::<Result<Vec<Traces>, M::Error>>()?;
     let mut tableau: Vec<Vec<Field>> = Vec::new();
-    let mut steps = Vec::new();
-    for j in 0..STEPS {
-        let h = scale * FIRST_STEP * RATIO.powi(-i32::try_from(j).unwrap_or(0));
-        let mut at = |shift: f64| {
-            let mut moved = x.to_vec();
-            moved[k] += shift;
-            model.simulate(&moved, t_end_ms, false).map(|t| (moved[k], t.values))
-        };
-        let (above, plus) = at(h)?;
-        let (below, minus) = at(-h)?;
+    for (j, (pair, values)) in points.chunks_exact(2).zip(traces.chunks_exact(2)).enumerate() {
         // the step that was taken in floating point, not the one asked for
-        let width = above - below;
-        let quotient: Field = plus.iter().zip(&minus).map(|(p, m)| (p - m) / width).collect();
+        let width = pair[0][k] - pair[1][k];
+        let (plus, minus) = (&values[0].values, &values[1].values);
+        let quotient: Field = plus.iter().zip(minus).map(|(p, m)| (p - m) / width).collect();
         let mut row = vec![quotient];
         for order in 1..=j.min(ORDERS - 1) {
             let weight = RATIO.powi(2 * i32::try_from(order).unwrap_or(1));
@@ -220,7 +223,6 @@ fn slot<M: Model>(
             row.push(next);
         }
         tableau.push(row);
-        steps.push(h);
     }
     let mut best: Option<(f64, usize, usize)> = None;
     for j in 1..STEPS {

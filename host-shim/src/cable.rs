@@ -13,7 +13,7 @@ use std::ops::Range;
 use crate::tree::Tree;
 
 /// The voltage system of one cell group.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct CableSolver {
     /// Off-diagonal elements are conductances, µS.
     tree: Tree,

@@ -14,9 +14,11 @@ pub(crate) struct TargetInstance {
 }
 
 /// Events of one step, by mechanism of the group. Keeps its memory from step to step.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct StepEvents {
     lists: Vec<Vec<EventData>>,
+    /// Whether there is one at all.
+    filled: bool,
 }
 
 impl StepEvents {
@@ -25,6 +27,7 @@ impl StepEvents {
         if self.lists.len() <= mechanism {
             self.lists.resize_with(mechanism + 1, Vec::new);
         }
+        self.filled = true;
         self.lists[mechanism].push(EventData {
             mech_index: instance,
             weight,
@@ -33,7 +36,14 @@ impl StepEvents {
 
     /// Forgets all events.
     pub(crate) fn clear(&mut self) {
-        self.lists.iter_mut().for_each(Vec::clear);
+        if std::mem::take(&mut self.filled) {
+            self.lists.iter_mut().for_each(Vec::clear);
+        }
+    }
+
+    /// Whether there are events for a mechanism.
+    pub(crate) fn any(&self, mechanism: usize) -> bool {
+        self.filled && self.lists.get(mechanism).is_some_and(|list| !list.is_empty())
     }
 
     /// Copies the events of one mechanism into `sorted`, in the order in which Arbor delivers them: by instance, then by

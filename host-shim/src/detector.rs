@@ -24,7 +24,7 @@ pub struct Spike {
 }
 
 /// State of one detector.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Watcher {
     pub(crate) cv: usize,
     pub(crate) cell: usize,

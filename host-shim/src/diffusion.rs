@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::tree::Tree;
 
 /// The system of one ion, over its records in a group.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct DiffusionSolver {
     /// The ion's position in the group.
     pub(crate) ion: usize,

@@ -14,7 +14,7 @@ pub(crate) struct Event {
 ///
 /// Filled between epochs in any order, emptied step by step. [`StepEvents`] orders what falls into one step, so the
 /// order of events at one time needs no rule here.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Queue {
     /// Up to `next`, delivered; from there to the end, by time once settled.
     events: Vec<Event>,

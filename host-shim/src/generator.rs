@@ -9,7 +9,7 @@ const MAX_RATE_PER_MS: f64 = 1e6;
 const TOO_MANY: &str = "more than 10⁶ events per ms";
 
 /// The times of one generator, asked for in ascending intervals.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Times {
     Schedule(Schedule),
     Poisson(Poisson),
@@ -75,7 +75,7 @@ pub(crate) fn defect(times: &EventTimes) -> Option<&'static str> {
 
 /// Exponential intervals from the start: the j-th is −ln(1 − u_j) / rate, u from Threefry2x64-20 with key (seed, 0) and
 /// counters (0, 0), (1, 0), …, two numbers each (host-numerics.md §3.9).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Poisson {
     start_ms: f64,
     rate_per_ms: f64,

@@ -7,11 +7,12 @@ mod place;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use mech_abi::EventData;
 
 use crate::cable::CableSolver;
-use crate::catalogue::{MechanismInfo, MechanismKind};
+use crate::catalogue::{IonDependency, MechanismInfo, MechanismKind};
 use crate::cell::CellDescription;
 use crate::deliver::TargetInstance;
 use crate::detector::{Spike, Watcher};
@@ -24,7 +25,7 @@ use crate::stimulus::Stimulus;
 use crate::storage::{MechanismStorage, SharedStorage};
 
 /// State of a cell group. Owns all that its step touches, so groups can run on different threads.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Group {
     pub(crate) shared: SharedStorage,
     /// In byte order of full names, which is the order of every hook.
@@ -44,12 +45,14 @@ pub(crate) struct Group {
 }
 
 /// Positions of mechanisms, ascending, by their part in the step.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Lists {
     /// Density mechanisms, point processes and gap junctions.
     pub(crate) main: Vec<usize>,
     pub(crate) reversal: Vec<usize>,
     pub(crate) voltage: Vec<usize>,
+    /// Those of `main` that write a concentration.
+    pub(crate) writers: Vec<usize>,
     /// POST_EVENT of `main` runs. As in Arbor only a point process can ask for that.
     pub(crate) post_events: bool,
 }
@@ -63,6 +66,10 @@ impl Lists {
                 MechanismKind::ReversalPotential => lists.reversal.push(k),
                 MechanismKind::Voltage => lists.voltage.push(k),
             }
+            let writes = |ion: &IonDependency| ion.write_internal || ion.write_external;
+            if lists.main.last() == Some(&k) && mechanism.info().ions.iter().any(writes) {
+                lists.writers.push(k);
+            }
             lists.post_events |= asks_for_spikes(mechanism.info());
         }
         lists
@@ -74,7 +81,7 @@ fn asks_for_spikes(info: &MechanismInfo) -> bool {
 }
 
 /// One cell of a group.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct GroupCell {
     /// Position in the simulation.
     pub(crate) index: usize,
@@ -85,7 +92,8 @@ pub(crate) struct GroupCell {
     pub(crate) names: BTreeMap<String, usize>,
     /// Where events go, by target number.
     pub(crate) targets: Vec<TargetInstance>,
-    pub(crate) discretisation: Discretisation,
+    /// Shared by copies of the cell.
+    pub(crate) discretisation: Arc<Discretisation>,
 }
 
 impl Group {
@@ -173,7 +181,7 @@ impl Group {
                 targets: targets.ok_or_else(lost)?,
                 instances,
                 names,
-                discretisation: layout.discretisation,
+                discretisation: Arc::new(layout.discretisation),
             });
         }
         let mut group = Self {

@@ -210,11 +210,11 @@ pub(crate) fn run(hook: Hook, set: &mut MechanismStorage, shared: &mut SharedSto
         Hook::WriteIons => hooks.write_ions,
         Hook::PostEvent => hooks.post_event,
     };
-    let mut pack = set.ppack(shared, dt_ms);
+    let pack = set.ppack(shared, dt_ms);
     // SAFETY: `set` was built for this very mechanism's tables, so every pointer table has the announced length, every
     // array the width rounded up to what the kernel asks for, and every index stays inside the shared arrays, all of
     // which are borrowed exclusively here. The handle in `set` keeps the code mapped.
-    unsafe { method(&raw mut pack) }
+    unsafe { method(pack) }
 }
 
 /// Runs NET_RECEIVE for each of `events`, in their order.
@@ -225,19 +225,21 @@ pub(crate) fn run_events(events: &[EventData], set: &mut MechanismStorage, share
     assert!(exist, "an event is addressed to an instance that does not exist");
     let handle = set.mechanism();
     let method = handle.catalogue.mechanisms[handle.index].hooks.apply_events;
-    let mut pack = set.ppack(shared, dt_ms);
+    let pack = set.ppack(shared, dt_ms);
     let range = events.as_ptr_range();
     let mut stream = EventStream {
         begin: range.start,
         end: range.end,
     };
     // SAFETY: the pack is as in `run`; the stream spans a borrowed slice, and each event names one of the instances.
-    unsafe { method(&raw mut pack, &raw mut stream) }
+    unsafe { method(pack, &raw mut stream) }
 }
 
-/// Scratch space for the pointer tables of one [`Ppack`]. Rewritten before every call, read only by the hook.
+/// A [`Ppack`] and the pointer tables that it points at. Filled before the first call, read only by hooks: one of a cell
+/// of a single CV takes less time than to fill them.
 #[derive(Debug, Default)]
 pub(crate) struct PointerTables {
+    pub(crate) pack: Option<Ppack>,
     pub(crate) parameters: Vec<*mut f64>,
     pub(crate) states: Vec<*mut f64>,
     pub(crate) ions: Vec<IonState>,
@@ -245,7 +247,15 @@ pub(crate) struct PointerTables {
     pub(crate) randoms: Vec<*const f64>,
 }
 
-// SAFETY: between calls the pointers are dead values, and no Rust code dereferences them at any time.
+/// A copy points at nothing yet: the arrays of its owner are copies too.
+impl Clone for PointerTables {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+// SAFETY: no Rust code dereferences the pointers; hooks do, with exclusive access to the arrays' owner, which moves
+// between threads together with them.
 unsafe impl Send for PointerTables {}
 // SAFETY: as above; a shared reference gives no access to what they point at.
 unsafe impl Sync for PointerTables {}
@@ -392,4 +402,4 @@ unsafe fn read_mechanism(
 }
 
 /// A [`Ppack`] is only ever built by [`MechanismStorage::ppack`]; named here so that the two stay next to each other.
-const _: fn(&mut MechanismStorage, &mut SharedStorage, f64) -> Ppack = MechanismStorage::ppack;
+const _: for<'a> fn(&'a mut MechanismStorage, &mut SharedStorage, f64) -> &'a mut Ppack = MechanismStorage::ppack;

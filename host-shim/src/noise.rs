@@ -103,7 +103,7 @@ impl NoiseKeys {
 }
 
 /// Random numbers of one mechanism.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Noise {
     keys: NoiseKeys,
     variables: usize,

@@ -25,13 +25,16 @@ use crate::wiring::Wiring;
 
 /// A set of cells with their state.
 ///
+/// A clone is an independent copy at the same time and in the same state. It shares the catalogues and the descriptions, so
+/// it is the cheap way to run the same cells several times at once.
+///
 /// Time starts at 0 and only [`Simulation::reset`] turns it back; consecutive runs continue from where the last ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Simulation {
     groups: Vec<Group>,
     /// Cell to (group, cell of the group).
     cells: Vec<(usize, usize)>,
-    descriptions: Vec<CellDescription>,
+    descriptions: Arc<[CellDescription]>,
     wiring: Wiring,
     time_ms: f64,
     spikes: Vec<Spike>,
@@ -127,7 +130,7 @@ impl Simulation {
             wiring: Wiring::new(network, &built, &cells)?,
             groups: built,
             cells,
-            descriptions,
+            descriptions: descriptions.into(),
             time_ms: 0.0,
             spikes: Vec::new(),
             n_cvs,

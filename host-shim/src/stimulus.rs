@@ -32,7 +32,7 @@ impl IClamp {
 }
 
 /// One clamp of a group, scaled to its CV.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stimulus {
     cv: usize,
     /// (ms, A/m²).

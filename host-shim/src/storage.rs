@@ -29,7 +29,7 @@ use crate::sim_error::SimError;
 const SHARED_ALIGNMENT: usize = 64;
 
 /// Per-CV arrays of one cell group. Lengths: the number of CVs, unless said otherwise.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SharedStorage {
     pub(crate) voltage_mv: Aligned<f64>,
     /// A/m², outward positive; zeroed each step.
@@ -45,8 +45,12 @@ pub(crate) struct SharedStorage {
     n_detectors: usize,
     /// Cell by cell, `n_detectors` each, ms; -1 where the step just done saw no spike.
     pub(crate) time_since_spike_ms: Aligned<f64>,
-    /// Sorted by name.
+    /// Sorted by name. Mechanisms keep pointers into them.
     pub(crate) ions: Vec<IonStorage>,
+    /// Those of which a concentration is written.
+    written: Vec<usize>,
+    /// Whether they have conductivities: at ABI level 0.6.
+    has_conductivities: bool,
 }
 
 /// Geometry that [`SharedStorage`] starts from; one value per CV.
@@ -63,6 +67,7 @@ impl SharedStorage {
     pub(crate) fn new(layout: &SharedLayout, ions: Vec<IonStorage>) -> Self {
         let n = layout.area_um2.len();
         let copied = |values: &[f64]| Aligned::copied(values, n, SHARED_ALIGNMENT, 0.0);
+        let written = (0..ions.len()).filter(|&k| ions[k].is_written());
         let celsius: Vec<f64> = layout.temperature_k.iter().map(|t| t - 273.15).collect();
         Self {
             voltage_mv: Aligned::filled(n, SHARED_ALIGNMENT, 0.0),
@@ -74,6 +79,8 @@ impl SharedStorage {
             cell: Aligned::copied(&layout.cell, n, SHARED_ALIGNMENT, 0),
             n_detectors: layout.n_detectors,
             time_since_spike_ms: Aligned::filled(layout.n_cells * layout.n_detectors, SHARED_ALIGNMENT, -1.0),
+            has_conductivities: ions.iter().any(|ion| !ion.conductivity.is_empty()),
+            written: written.collect(),
             ions,
         }
     }
@@ -93,13 +100,23 @@ impl SharedStorage {
         self.conductance.fill(0.0);
         for ion in &mut self.ions {
             ion.current.fill(0.0);
-            ion.conductivity.fill(0.0);
+        }
+        // Their emptiness would cost a cell of one CV as much as filling them.
+        if self.has_conductivities {
+            self.ions.iter_mut().for_each(|ion| ion.conductivity.fill(0.0));
+        }
+    }
+
+    /// Written concentrations start from the part that no writer covers.
+    pub(crate) fn init_concentrations(&mut self) {
+        for &ion in &self.written {
+            self.ions[ion].init_concentrations();
         }
     }
 }
 
 /// All instances of one mechanism in one group.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct MechanismStorage {
     name: String,
     mechanism: MechanismHandle,
@@ -309,11 +326,13 @@ impl MechanismStorage {
     /// Random numbers start again.
     pub(crate) fn reset_noise(&mut self) {
         self.noise.iter_mut().for_each(Noise::reset);
+        self.point_at_noise();
     }
 
     /// Draws the random numbers of the next step.
     pub(crate) fn refresh_noise(&mut self) {
         self.noise.iter_mut().for_each(Noise::refresh);
+        self.point_at_noise();
     }
 
     fn column(&self, k: usize) -> &[f64] {
@@ -321,10 +340,23 @@ impl MechanismStorage {
         &self.values[start..start + self.width]
     }
 
-    /// What a hook sees. Pointers are taken afresh for every call, so none outlives a Rust borrow of its array.
+    /// What a hook sees. Pointers are taken once: the arrays never grow, and neither they nor the ions are ever exchanged.
     ///
-    /// `shared` must be the storage this was built for; the group owns both, and their sizes are asserted.
-    pub(crate) fn ppack(&mut self, shared: &mut SharedStorage, dt_ms: f64) -> Ppack {
+    /// `shared` must be the storage this was built for; the group owns both, and that it is the same is asserted.
+    pub(crate) fn ppack(&mut self, shared: &mut SharedStorage, dt_ms: f64) -> &mut Ppack {
+        if self.tables.pack.is_none() {
+            self.tables.pack = Some(self.bind(shared));
+        }
+        let Some(pack) = self.tables.pack.as_mut() else {
+            unreachable!("it was bound a moment ago");
+        };
+        let same = pack.vec_v == shared.voltage_mv.as_mut_ptr();
+        assert!(same, "mechanism storage belongs to another group");
+        pack.dt = dt_ms;
+        pack
+    }
+
+    fn bind(&mut self, shared: &mut SharedStorage) -> Ppack {
         assert_eq!(self.n_cvs, shared.n_cvs(), "mechanism storage belongs to another group");
         let (n_parameters, n_states) = (self.info().parameters.len(), self.info().states.len());
         let abi = self.mechanism.abi();
@@ -332,36 +364,28 @@ impl MechanismStorage {
         let column = |k: usize| values.wrapping_add(k * self.value_stride);
         let indices = self.indices.as_mut_ptr();
         let list = |k: usize| indices.wrapping_add(k * self.index_stride);
-        self.tables.parameters.clear();
-        self.tables.parameters.extend((0..n_parameters).map(|k| column(1 + k)));
-        self.tables.states.clear();
-        self.tables
-            .states
-            .extend((0..n_states).map(|k| column(1 + n_parameters + k)));
-        self.tables.ions.clear();
-        self.tables.ions_06.clear();
+        let tables = &mut self.tables;
+        tables.parameters = (0..n_parameters).map(|k| column(1 + k)).collect();
+        tables.states = (0..n_states).map(|k| column(1 + n_parameters + k)).collect();
         for (k, (&ion, &len)) in self.ions.iter().zip(&self.ion_lens).enumerate() {
             let ion = &mut shared.ions[ion];
             assert_eq!(ion.cv.len(), len, "mechanism storage belongs to another group");
             let view = ion.view(list(1 + k));
             match abi {
-                AbiLevel::V0_6 => self.tables.ions_06.push(view),
-                AbiLevel::V0_7 => self.tables.ions.push(without_conductivity(view)),
+                AbiLevel::V0_6 => tables.ions_06.push(view),
+                AbiLevel::V0_7 => tables.ions.push(without_conductivity(view)),
             }
         }
-        self.tables.randoms.clear();
-        self.tables
-            .randoms
-            .extend(self.noise.iter_mut().flat_map(Noise::present));
+        tables.randoms = self.noise.iter_mut().flat_map(Noise::present).collect();
         let ion_states = match abi {
-            AbiLevel::V0_6 => self.tables.ions_06.as_mut_ptr().cast::<c_void>(),
-            AbiLevel::V0_7 => self.tables.ions.as_mut_ptr().cast::<c_void>(),
+            AbiLevel::V0_6 => tables.ions_06.as_mut_ptr().cast::<c_void>(),
+            AbiLevel::V0_7 => tables.ions.as_mut_ptr().cast::<c_void>(),
         };
         Ppack {
             width: u32_of(self.width),
             n_detectors: i32::try_from(shared.n_detectors).unwrap_or(0),
             vec_ci: shared.cell.as_mut_ptr(),
-            dt: dt_ms,
+            dt: 0.0,
             vec_v: shared.voltage_mv.as_mut_ptr(),
             vec_i: shared.current.as_mut_ptr(),
             vec_g: shared.conductance.as_mut_ptr(),
@@ -384,6 +408,15 @@ impl MechanismStorage {
             globals: self.globals.as_mut_ptr(),
             ion_states,
             random_numbers: self.tables.randoms.as_ptr(),
+        }
+    }
+
+    /// Shows hooks the random numbers of the present step.
+    fn point_at_noise(&mut self) {
+        // In place: the pack points at this table.
+        let present = self.noise.iter_mut().flat_map(Noise::present);
+        for (shown, row) in self.tables.randoms.iter_mut().zip(present) {
+            *shown = row;
         }
     }
 }

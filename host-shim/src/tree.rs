@@ -16,7 +16,7 @@ use std::ops::Range;
 
 /// A symmetric matrix over the nodes of some trees, and room for its elimination. Vectors are by position in the order of
 /// elimination.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tree {
     /// Position to node.
     order: Vec<usize>,
@@ -34,7 +34,7 @@ pub(crate) struct Tree {
 }
 
 /// Levels of one width.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Run {
     /// Position of the first node of the first level.
     start: usize,

@@ -13,7 +13,7 @@ use crate::network::{Network, Target};
 use crate::sim_error::SimError;
 
 /// The run-time side of a [`Network`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Wiring {
     /// Longest epoch, ms: half the least delay.
     pub(crate) interval_ms: f64,
@@ -25,7 +25,7 @@ pub(crate) struct Wiring {
 }
 
 /// Where the events of one group wait.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Inbox {
     queue: Queue,
     step: StepEvents,
@@ -48,7 +48,7 @@ struct Post {
 }
 
 /// A connection.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Edge {
     source: (usize, usize),
     post: Post,
@@ -56,7 +56,7 @@ struct Edge {
 }
 
 /// A generator.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Feed {
     times: Times,
     post: Post,

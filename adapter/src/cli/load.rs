@@ -7,6 +7,7 @@ use compiler::CompileError;
 use host_shim::Spike;
 
 use super::diagnostics::{self, Style};
+use super::threads::Threads;
 use super::{Context, ExitStatus, Failure};
 use crate::control::{Model, Traces};
 use crate::hosts::{HostError, ShimHost};
@@ -37,6 +38,8 @@ pub(super) struct ExperimentArgs {
     /// Where it runs.
     #[arg(long, value_enum, default_value_t)]
     pub(super) host: HostName,
+    #[command(flatten)]
+    pub(super) threads: Threads,
 }
 
 /// Reads the experiment and shows the compiler's warnings.

@@ -18,6 +18,7 @@ mod reproduce;
 mod run;
 mod slots;
 pub mod sources;
+mod threads;
 mod tune;
 mod verify;
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::threads::Threads;
 use super::{Context, ExitStatus, Failure};
 use crate::reproduce::fig1::{self, Fig1Error};
 
@@ -17,6 +18,8 @@ pub(super) struct Args {
     /// The folder for the results; made if it does not exist.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
+    #[command(flatten)]
+    threads: Threads,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -36,6 +39,7 @@ impl From<Fig1Error> for Failure {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
+    args.threads.start()?;
     let What::Fig1 = args.what;
     let result = fig1::run(&args.output)?;
     let error = result.verdict.max_rel_error;

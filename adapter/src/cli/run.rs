@@ -23,6 +23,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
+    args.input.threads.start()?;
     let started = Instant::now();
     let plan = load::plan(&args.input.experiment, context)?;
     let mut folder = Folder::create(

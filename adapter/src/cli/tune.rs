@@ -41,6 +41,7 @@ const PANELS: usize = 6;
 const CHECKPOINT: &str = "checkpoint.json";
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
+    args.input.threads.start()?;
     let started = Instant::now();
     let plan = load::plan(&args.input.experiment, context)?;
     let title = format!("{}: tuning", plan.experiment.name);

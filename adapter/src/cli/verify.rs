@@ -23,6 +23,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
+    args.input.threads.start()?;
     let plan = load::plan(&args.input.experiment, context)?;
     if plan.slots.is_empty() {
         return Err(Failure::message(

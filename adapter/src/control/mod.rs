@@ -75,6 +75,12 @@ pub trait Model {
     /// Whatever the simulator reports.
     fn simulate(&mut self, x: &[f64], t_end_ms: f64, tangent: bool) -> Result<Traces, Self::Error>;
 
+    /// Runs at several points; the results in their order, each as [`Model::simulate`] alone would give it. A model that
+    /// can run several at once does.
+    fn simulate_many(&mut self, points: &[Vec<f64>], t_end_ms: f64, tangent: bool) -> Vec<Result<Traces, Self::Error>> {
+        points.iter().map(|x| self.simulate(x, t_end_ms, tangent)).collect()
+    }
+
     /// Whether this error says that the point `x` is at fault (the state diverged), not the environment.
     /// The tuner then treats the point as one with a non-finite loss and steps back; any other error ends the run.
     fn is_divergence(_error: &Self::Error) -> bool {

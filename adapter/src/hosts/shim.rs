@@ -3,6 +3,9 @@
 //! Two simulations of the same cells are kept: one of the plain mechanisms, one with sensitivities and the carrier. Slot
 //! values are written into their parameter arrays between runs, p = p₀ + Σ seed·x, so nothing is rebuilt while tuning.
 //!
+//! Independent runs (differences, candidates of a search) go to replicas, which share the loaded catalogue, the cells'
+//! descriptions and everything else that does not change; only arrays are copied.
+//!
 //! Except where slots move synapses, junctions or reversal methods: equal synapses of a control volume are merged into
 //! one instance, and which are equal depends on the slots' values, so the cells are built anew for each.
 
@@ -10,11 +13,13 @@ mod timing;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use compiler::emit::Names;
 use compiler::emit::build::{BuildError, build};
 use compiler::{Dropped, Pruned};
 use host_shim::{AbiChoice, Catalogue, LoadError, Probe, ProbeKind, Schedule, SimError, Simulation, Spike};
+use rayon::prelude::*;
 
 use crate::control::{Model, Traces};
 use crate::plan::export::sample_times_ms;
@@ -67,17 +72,29 @@ struct Moved {
 }
 
 /// A plan in the shim.
+///
+/// # Memory
+/// Two simulations: the plain one and, if there are slots, the one with sensitivities. Runs at several points at once
+/// ([`Model::simulate_many`]) add copies of the one that they need, as many as threads, and keep them.
 #[derive(Debug)]
 pub struct ShimHost {
+    setup: Arc<Setup>,
     plain: Simulation,
     tangent: Option<Simulation>,
+    /// Copies for runs at several points at once, plain and with sensitivities.
+    copies: (Vec<Simulation>, Vec<Simulation>),
+    /// Whether the last run was with sensitivities.
+    last_augmented: bool,
+}
+
+/// What does not change from run to run, shared by replicas.
+#[derive(Debug)]
+struct Setup {
     moved: Vec<Moved>,
     /// What cells are built from, where they must be for each set of slot values.
     blueprint: Option<(Plan, Arc<Catalogue>)>,
     /// Whether every run is with sensitivities, for the sake of the random numbers (see [`draws_noise`]).
     noisy: bool,
-    /// Whether the last run was with sensitivities.
-    last_augmented: bool,
     n_slots: usize,
     dt_ms: f64,
     schedule: Schedule,
@@ -136,13 +153,10 @@ impl ShimHost {
                 }
             }
         }
-        Ok(Self {
-            plain,
-            tangent,
+        let setup = Setup {
             moved,
             blueprint: rebuilt.then(|| (plan.clone(), Arc::clone(loaded))),
             noisy: draws_noise(&plan.compiled),
-            last_augmented: false,
             n_slots,
             dt_ms: plan.experiment.simulation.dt_ms,
             schedule: Schedule::Explicit(sample_times_ms(&plan.experiment.simulation)),
@@ -155,15 +169,38 @@ impl ShimHost {
                 .iter()
                 .map(|c| c.synapses.iter().map(|s| s.mechanism.clone()).collect())
                 .collect(),
+        };
+        Ok(Self {
+            setup: Arc::new(setup),
+            plain,
+            tangent,
+            copies: (Vec::new(), Vec::new()),
+            last_augmented: false,
         })
+    }
+
+    /// Another host of the same plan, to run beside this one. It shares the catalogue and all that does not change.
+    pub fn replicate(&self) -> Self {
+        Self {
+            setup: Arc::clone(&self.setup),
+            plain: self.plain.clone(),
+            tangent: self.tangent.clone(),
+            copies: (Vec::new(), Vec::new()),
+            last_augmented: false,
+        }
     }
 
     /// The shared object in use.
     pub fn catalogue(&self) -> &Path {
-        &self.catalogue
+        &self.setup.catalogue
     }
 
-    /// Spikes of the last run, of all cells, numbered as in the plan.
+    /// Parts of the cells that run independently (see [`Simulation::n_batches`]).
+    pub fn n_batches(&self) -> usize {
+        self.plain.n_batches()
+    }
+
+    /// Spikes of the last run, of all cells, numbered as in the plan; none after runs at several points at once.
     pub fn spikes(&self) -> &[Spike] {
         match &self.tangent {
             Some(tangent) if self.last_augmented => tangent.spikes(),
@@ -173,7 +210,7 @@ impl ShimHost {
 
     /// Which mechanisms run when sensitivities are wanted (`tangent`) or not.
     pub fn variant(&self, tangent: bool) -> Variant {
-        if self.tangent.is_some() && (tangent || self.noisy) {
+        if self.tangent.is_some() && (tangent || self.setup.noisy) {
             Variant::Augmented
         } else {
             Variant::Plain
@@ -193,12 +230,33 @@ impl ShimHost {
         tangent: bool,
         probes: &[Probe],
     ) -> Result<host_shim::Samples, HostError> {
-        probes.iter().try_for_each(|probe| self.check_present(probe))?;
+        probes.iter().try_for_each(|probe| self.setup.check_present(probe))?;
         let variant = self.variant(tangent);
-        self.set(x, variant)?;
+        let (setup, simulation, _) = self.parts(variant);
+        setup.record(simulation, variant, x, t_end_ms, probes)
+    }
+
+    /// What a run needs, and the copies of its simulation; notes that this is now the last run.
+    fn parts(&mut self, variant: Variant) -> (&Setup, &mut Simulation, &mut Vec<Simulation>) {
         self.last_augmented = variant == Variant::Augmented;
-        let simulation = self.tangent.as_mut().filter(|_| self.last_augmented);
-        let simulation = simulation.unwrap_or(&mut self.plain);
+        match &mut self.tangent {
+            Some(tangent) if self.last_augmented => (&self.setup, tangent, &mut self.copies.1),
+            _ => (&self.setup, &mut self.plain, &mut self.copies.0),
+        }
+    }
+}
+
+impl Setup {
+    /// Runs from rest with slot values `x`.
+    fn record(
+        &self,
+        simulation: &mut Simulation,
+        variant: Variant,
+        x: &[f64],
+        t_end_ms: f64,
+        probes: &[Probe],
+    ) -> Result<host_shim::Samples, HostError> {
+        self.set(simulation, variant, x)?;
         Ok(simulation.record(t_end_ms, self.dt_ms, &self.schedule, probes)?)
     }
 
@@ -230,18 +288,14 @@ impl ShimHost {
         }
     }
 
-    /// Writes the slots' values into one of the simulations and turns its clock back.
-    fn set(&mut self, x: &[f64], variant: Variant) -> Result<(), HostError> {
+    /// Writes the slots' values into a simulation and turns its clock back.
+    fn set(&self, simulation: &mut Simulation, variant: Variant, x: &[f64]) -> Result<(), HostError> {
         if x.len() != self.n_slots {
             return Err(HostError::Slots {
                 found: x.len(),
                 expected: self.n_slots,
             });
         }
-        let simulation = match &mut self.tangent {
-            Some(tangent) if variant == Variant::Augmented => tangent,
-            _ => &mut self.plain,
-        };
         if let Some((plan, catalogue)) = &self.blueprint {
             *simulation = self::simulation(plan, catalogue, x, variant)?;
             return Ok(());
@@ -260,32 +314,25 @@ impl ShimHost {
         simulation.reset();
         Ok(())
     }
-}
 
-impl Model for ShimHost {
-    type Error = HostError;
-
-    fn n_slots(&self) -> usize {
-        self.n_slots
-    }
-
-    fn is_divergence(error: &HostError) -> bool {
-        matches!(error, HostError::Simulation(SimError::NonFinite { .. }))
-    }
-
-    fn simulate(&mut self, x: &[f64], t_end_ms: f64, tangent: bool) -> Result<Traces, HostError> {
-        let with_tangent = tangent && self.tangent.is_some();
+    /// Runs from rest with slot values `x`, recording the plan's probes, and their sensitivities if asked for.
+    fn simulate(
+        &self,
+        simulation: &mut Simulation,
+        variant: Variant,
+        x: &[f64],
+        t_end_ms: f64,
+        with_tangent: bool,
+    ) -> Result<Traces, HostError> {
         let n_probes = self.value_probes.0.len();
-        let augmented = self.variant(tangent) == Variant::Augmented;
-        let mut probes = if augmented {
-            self.value_probes.1.clone()
-        } else {
-            self.value_probes.0.clone()
+        let mut probes = match variant {
+            Variant::Augmented => self.value_probes.1.clone(),
+            Variant::Plain => self.value_probes.0.clone(),
         };
         if with_tangent {
             probes.extend(self.sensitivity_probes.iter().map(|(_, p)| p.clone()));
         }
-        let samples = self.record(x, t_end_ms, with_tangent, &probes)?;
+        let samples = self.record(simulation, variant, x, t_end_ms, &probes)?;
         let mut traces = Traces {
             n_probes,
             n_slots: self.n_slots,
@@ -303,6 +350,63 @@ impl Model for ShimHost {
             }
         }
         Ok(traces)
+    }
+}
+
+impl Model for ShimHost {
+    type Error = HostError;
+
+    fn n_slots(&self) -> usize {
+        self.setup.n_slots
+    }
+
+    fn is_divergence(error: &HostError) -> bool {
+        matches!(error, HostError::Simulation(SimError::NonFinite { .. }))
+    }
+
+    fn simulate(&mut self, x: &[f64], t_end_ms: f64, tangent: bool) -> Result<Traces, HostError> {
+        let with_tangent = tangent && self.tangent.is_some();
+        let variant = self.variant(with_tangent);
+        let (setup, simulation, _) = self.parts(variant);
+        setup.simulate(simulation, variant, x, t_end_ms, with_tangent)
+    }
+
+    /// On as many threads as there are. Each run is the same as alone.
+    fn simulate_many(&mut self, points: &[Vec<f64>], t_end_ms: f64, tangent: bool) -> Vec<Result<Traces, HostError>> {
+        let with_tangent = tangent && self.tangent.is_some();
+        let variant = self.variant(with_tangent);
+        let (setup, simulation, copies) = self.parts(variant);
+        let threads = rayon::current_num_threads();
+        // Cells that occupy the threads by themselves need no copies, which would only cost memory.
+        let enough = simulation.n_batches() >= 2 * threads;
+        let workers = if enough { 1 } else { threads.min(points.len()).max(1) };
+        while copies.len() + 1 < workers {
+            copies.push(simulation.clone());
+        }
+        let next = AtomicUsize::new(0);
+        let work = |simulation: &mut Simulation| {
+            let taken = std::iter::from_fn(|| {
+                let k = next.fetch_add(1, Ordering::Relaxed);
+                Some((k, points.get(k)?))
+            });
+            let run = |(k, x): (usize, &Vec<f64>)| (k, setup.simulate(simulation, variant, x, t_end_ms, with_tangent));
+            taken.map(run).collect::<Vec<_>>()
+        };
+        let mut done: Vec<(usize, Result<Traces, HostError>)> = if workers == 1 {
+            work(simulation)
+        } else {
+            let simulations = std::iter::once(&mut *simulation).chain(copies.iter_mut());
+            let simulations: Vec<&mut Simulation> = simulations.take(workers).collect();
+            simulations
+                .into_par_iter()
+                .with_max_len(1)
+                .flat_map_iter(work)
+                .collect()
+        };
+        // Who took which point is chance, and so would be the spikes left behind.
+        simulation.reset();
+        done.sort_by_key(|(k, _)| *k);
+        done.into_iter().map(|(_, result)| result).collect()
     }
 }
 

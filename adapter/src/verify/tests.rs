@@ -1,5 +1,4 @@
 use super::*;
-use crate::control::Traces;
 
 /// y = e^(x₀ t) + noise, with a sensitivity that can be spoilt.
 struct Exponential {

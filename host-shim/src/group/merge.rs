@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use mech_abi::AbiLevel;
+
 use super::{asks_for_spikes, int};
 use crate::catalogue::MechanismKind;
 use crate::cell::CellDescription;
@@ -62,9 +64,11 @@ pub(super) fn shared_storage(
             append_ion(initial, ion, &cell.discretisation.area_um2);
         }
     }
+    let mut sets = laid_out.iter().flat_map(|c| c.mechanisms.values());
+    let with_conductivity = sets.any(|set| set.handle.abi() == AbiLevel::V0_6);
     let ions = merged
         .into_iter()
-        .map(|(name, (valence, cv, initial))| IonStorage::new(name, valence, cv, initial));
+        .map(|(name, (valence, cv, initial))| IonStorage::new(name, valence, cv, initial, with_conductivity));
     Ok(SharedStorage::new(&layout, ions.collect()))
 }
 

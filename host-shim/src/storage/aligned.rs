@@ -3,12 +3,26 @@
 
 use std::ops::{Deref, DerefMut};
 
-/// `len` values, the first at a multiple of the alignment. Not `Clone`: a copy's buffer would lie elsewhere.
+/// `len` values, the first at a multiple of the alignment.
 #[derive(Debug)]
 pub(crate) struct Aligned<T> {
     buffer: Vec<T>,
     start: usize,
     len: usize,
+    alignment: usize,
+}
+
+/// The copy is aligned as well, which a copy of the buffer need not be.
+impl<T: Copy> Clone for Aligned<T> {
+    fn clone(&self) -> Self {
+        match self.first() {
+            Some(&first) => Self::copied(self, self.len, self.alignment, first),
+            None => Self {
+                buffer: self.buffer.clone(),
+                ..*self
+            },
+        }
+    }
 }
 
 impl<T: Copy> Aligned<T> {
@@ -19,7 +33,12 @@ impl<T: Copy> Aligned<T> {
         let buffer = vec![value; len + alignment / size];
         let misfit = buffer.as_ptr().addr() % alignment;
         let start = (alignment - misfit) % alignment / size;
-        Self { buffer, start, len }
+        Self {
+            buffer,
+            start,
+            len,
+            alignment,
+        }
     }
 
     /// `values`, extended to `len` with `pad`.

@@ -3,7 +3,7 @@
 use mech_abi::AbiLevel;
 
 /// Instance indices by kind of block. Scalar kernels ignore them.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Constraints {
     /// Level 0.7 (Arbor 0.12): `[start, end)` pairs. Level 0.6 (Arbor 0.9, 0.10): block starts.
     pub(crate) contiguous: Vec<i32>,

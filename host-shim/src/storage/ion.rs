@@ -5,12 +5,13 @@ use mech_abi::{IonState, IonState06};
 use super::{Aligned, SHARED_ALIGNMENT};
 
 /// Arrays of one ion in a group, one value per CV in which some mechanism uses it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct IonStorage {
     pub(crate) name: String,
     /// Ascending.
     pub(crate) cv: Vec<i32>,
     pub(crate) current: Aligned<f64>,
+    /// Empty unless some mechanism is of level 0.6, which asks for it.
     pub(super) conductivity: Aligned<f64>,
     pub(crate) reversal_mv: Aligned<f64>,
     pub(crate) internal_mm: Aligned<f64>,
@@ -21,7 +22,7 @@ pub(crate) struct IonStorage {
 }
 
 /// Where an ion's arrays start, one value per entry of [`IonStorage::cv`].
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct IonInitial {
     pub(crate) reversal_mv: Vec<f64>,
     /// Area averages over the whole CV.
@@ -36,15 +37,15 @@ pub(crate) struct IonInitial {
 }
 
 impl IonStorage {
-    pub(crate) fn new(name: String, valence: i32, cv: Vec<i32>, initial: IonInitial) -> Self {
+    pub(crate) fn new(name: String, valence: i32, cv: Vec<i32>, initial: IonInitial, with_conductivity: bool) -> Self {
         let n = cv.len();
-        let zeros = || Aligned::filled(n, SHARED_ALIGNMENT, 0.0);
+        let zeros = |n| Aligned::filled(n, SHARED_ALIGNMENT, 0.0);
         let copied = |values: &[f64]| Aligned::copied(values, n, SHARED_ALIGNMENT, 0.0);
         Self {
             name,
             cv,
-            current: zeros(),
-            conductivity: zeros(),
+            current: zeros(n),
+            conductivity: zeros(if with_conductivity { n } else { 0 }),
             reversal_mv: copied(&initial.reversal_mv),
             internal_mm: copied(&initial.init_internal_mm),
             external_mm: copied(&initial.init_external_mm),
@@ -68,8 +69,13 @@ impl IonStorage {
         self.reversal_mv.copy_from_slice(&self.initial.reversal_mv);
     }
 
+    /// Whether some mechanism writes a concentration.
+    pub(super) fn is_written(&self) -> bool {
+        self.initial.internal_written || self.initial.external_written
+    }
+
     /// Before `write_ions` adds the writers' parts.
-    pub(crate) fn init_concentrations(&mut self) {
+    pub(super) fn init_concentrations(&mut self) {
         if self.initial.internal_written {
             self.internal_mm.copy_from_slice(&self.initial.init_internal_mm);
         }

@@ -34,6 +34,9 @@ fn arrays_start_where_they_should_and_hold_what_they_should() {
             assert!(a.iter().all(|&x| x.to_bits() == 1.5f64.to_bits()));
             let moved = a;
             assert_eq!(moved.as_ptr().addr() % alignment, 0);
+            let copy = moved.clone();
+            assert_eq!(copy.as_ptr().addr() % alignment, 0);
+            assert_eq!(copy[..], moved[..]);
             let b = Aligned::copied(&[3i32; 2], len, alignment, 9);
             assert_eq!(b.as_ptr().addr() % alignment, 0);
             assert!(b.iter().skip(2).all(|&x| x == 9));

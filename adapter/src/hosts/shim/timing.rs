@@ -46,24 +46,26 @@ impl ShimHost {
     /// [`HostError`].
     pub fn time(&mut self, x: &[f64], t_end_ms: f64, variant: Variant) -> Result<Timing, HostError> {
         let augmented = variant == Variant::Augmented && self.has_sensitivities();
-        if self.has_sensitivities() {
-            self.set(x, if augmented { variant } else { Variant::Plain })?;
+        let variant = if augmented { variant } else { Variant::Plain };
+        let settable = self.has_sensitivities();
+        let (setup, simulation, _) = self.parts(variant);
+        if settable {
+            setup.set(simulation, variant, x)?;
         } else {
-            self.plain.reset();
+            simulation.reset();
         }
-        self.last_augmented = augmented;
-        let n_slots = if augmented { self.n_slots } else { 0 };
+        let n_slots = if augmented { setup.n_slots } else { 0 };
         let mut probes = if augmented {
-            self.value_probes.1.clone()
+            setup.value_probes.1.clone()
         } else {
-            self.value_probes.0.clone()
+            setup.value_probes.0.clone()
         };
         let n_probes = probes.len();
         // of each sensitivity: which probe's, to which slot
         let mut of = Vec::new();
         if augmented {
-            probes.extend(self.sensitivity_probes.iter().map(|(_, p)| p.clone()));
-            of.extend(self.sensitivity_probes.iter().map(|(k, _)| (k / n_slots, k % n_slots)));
+            probes.extend(setup.sensitivity_probes.iter().map(|(_, p)| p.clone()));
+            of.extend(setup.sensitivity_probes.iter().map(|(k, _)| (k / n_slots, k % n_slots)));
         }
         let mut timing = Timing {
             seconds: 0.0,
@@ -80,9 +82,8 @@ impl ShimHost {
             }
             samples += 1;
         };
-        let simulation = self.tangent.as_mut().filter(|_| augmented).unwrap_or(&mut self.plain);
         let start = Instant::now();
-        let summary = simulation.run(t_end_ms, self.dt_ms, &self.schedule, &probes, &mut sink)?;
+        let summary = simulation.run(t_end_ms, setup.dt_ms, &setup.schedule, &probes, &mut sink)?;
         timing.seconds = start.elapsed().as_secs_f64();
         timing.steps = summary.steps;
         let scale = 1.0 / (samples * n_probes).max(1) as f64;
