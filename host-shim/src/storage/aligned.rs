@@ -15,13 +15,10 @@ pub(crate) struct Aligned<T> {
 /// The copy is aligned as well, which a copy of the buffer need not be.
 impl<T: Copy> Clone for Aligned<T> {
     fn clone(&self) -> Self {
-        match self.first() {
-            Some(&first) => Self::copied(self, self.len, self.alignment, first),
-            None => Self {
-                buffer: self.buffer.clone(),
-                ..*self
-            },
-        }
+        let mut buffer = self.buffer.clone();
+        let start = aligned_start(&buffer, self.alignment);
+        buffer.copy_within(self.start..self.start + self.len, start);
+        Self { buffer, start, ..*self }
     }
 }
 
@@ -31,8 +28,7 @@ impl<T: Copy> Aligned<T> {
         let size = size_of::<T>();
         let alignment = alignment.max(size);
         let buffer = vec![value; len + alignment / size];
-        let misfit = buffer.as_ptr().addr() % alignment;
-        let start = (alignment - misfit) % alignment / size;
+        let start = aligned_start(&buffer, alignment);
         Self {
             buffer,
             start,
@@ -52,6 +48,12 @@ impl<T: Copy> Aligned<T> {
     pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
         self.buffer.as_mut_ptr().wrapping_add(self.start)
     }
+}
+
+/// The first element at a multiple of the alignment, which is at least that of the type.
+fn aligned_start<T>(buffer: &[T], alignment: usize) -> usize {
+    let misfit = buffer.as_ptr().addr() % alignment;
+    (alignment - misfit) % alignment / size_of::<T>()
 }
 
 impl<T> Deref for Aligned<T> {
