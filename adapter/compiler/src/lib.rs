@@ -1,8 +1,8 @@
 //! graddiff's compiler: NMODL in, sensitivity-augmented mechanism catalogues out.
 //!
 //! The pipeline is the list of modules: [`syntax`] reads a file, [`pass::lower`] turns it into kernels over an
-//! expression graph ([`ir`]), [`pass::differentiate`] adds the tangent of the discrete step, [`pass::differentiate::prune`] drops what
-//! nothing depends on, [`emit`] writes C.
+//! expression graph ([`ir`]), [`pass::differentiate`] adds the tangent of the discrete step without what nothing depends
+//! on, [`emit`] writes C.
 //! [`compile()`] runs it all; [`check()`] stops after lowering. Only [`emit::build`] touches files or runs programs.
 #![forbid(unsafe_code)]
 #![warn(clippy::wildcard_enum_match_arm)]
