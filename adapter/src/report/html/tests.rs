@@ -1,6 +1,6 @@
 use super::*;
 use crate::report::plot::{Figure, LinePlot, Panel, Series};
-use crate::report::{ArrayInfo, InputFile};
+use crate::report::{ArrayInfo, InputFile, Pruned};
 use proptest::prelude::*;
 
 fn parsed(html: &str) -> roxmltree::Document<'_> {
@@ -28,6 +28,10 @@ fn full_report(text: &str) -> Report {
         unit,
         meaning: text.into(),
     });
+    manifest.pruned = Some(Pruned {
+        cells: vec![text.into()],
+        ..Pruned::default()
+    });
     manifest.host = Some("arbor".into());
     manifest.host_version = Some("0.12.2".into());
     let mut report = Report::new(text);
@@ -54,6 +58,8 @@ fn everything_added_is_there_once_escaped() {
     assert_eq!(document.descendants().filter(|n| n.has_tag_name("h2")).count(), 2);
     assert_eq!(document.descendants().filter(|n| n.has_tag_name("figure")).count(), 1);
     assert!(texts("td").contains(&"arbor 0.12.2".to_owned()));
+    let left_out = |t: &String| t.starts_with("sensitivities of cells: ") && t.ends_with("(no slot reaches them)");
+    assert_eq!(texts("li").iter().filter(|t| left_out(t)).count(), 1);
     assert!(texts("td").contains(&"3 × 4".to_owned()));
     assert!(!texts("td").contains(&"cut".to_owned()));
 }
