@@ -1,5 +1,5 @@
 //! Drops what nothing depends on: sensitivities that reach no output of the mechanism, and variables that are only
-//! stored for users to record where no user does. What is left computes the same bits as before.
+//! stored for users to record where no user does. What is left are the same expressions as before.
 
 use std::collections::BTreeMap;
 
