@@ -472,6 +472,28 @@ fn bench_rejects_no_runs_and_missing_catalogues() {
 }
 
 #[test]
+fn bench_takes_turns() {
+    use std::io::{BufRead, BufReader, Write};
+    let mut process = graddiff("bench", &experiment("tiny"), &["--json", "--paced", "--runs", "2"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut asked = BufReader::new(process.stderr.take().unwrap()).lines();
+    let mut stdin = process.stdin.take().unwrap();
+    for _ in 0..3 {
+        assert_eq!(asked.next().unwrap().unwrap(), "waiting for a line on standard input");
+        assert!(process.try_wait().unwrap().is_none(), "it did not wait");
+        writeln!(stdin, "on").unwrap();
+    }
+    assert!(asked.next().is_none());
+    let output = process.wait_with_output().unwrap();
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["plain"]["seconds_of_runs"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn bench_exports_what_another_simulator_runs() {
     use graddiff::plan::export::Request;
     let folder = TempDir::new().unwrap();

@@ -244,10 +244,15 @@ def answer(line):
         return {"failed": {"kind": type(error).__name__, "message": str(error)}}
 
 
-for line in sys.stdin:
-    # NaN is no JSON: a diverged run must fail loudly, not be misread
-    try:
-        text = json.dumps(answer(line), allow_nan=False)
-    except ValueError as error:
-        text = json.dumps({"failed": {"kind": "diverged", "message": str(error)}})
-    print(text, flush=True)
+def main():
+    for line in sys.stdin:
+        # NaN is no JSON: a diverged run must fail loudly, not be misread
+        try:
+            text = json.dumps(answer(line), allow_nan=False)
+        except ValueError as error:
+            text = json.dumps({"failed": {"kind": "diverged", "message": str(error)}})
+        print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Runs of each kind; the medians are printed.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
+    /// Before each round, and at the end, wait for a line on standard input: so a script lets programs take turns.
+    #[arg(long)]
+    paced: bool,
     /// Run the mechanisms of this catalogue (ABI 0.7), whatever built it, plain. They are found by the names in the
     /// experiment's .mod files, which are not built.
     #[arg(long, value_name = "FILE-catalogue.so", conflicts_with = "export")]
@@ -53,7 +56,15 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let runs = usize::from(args.runs);
     let total = runs * (1 + usize::from(running.host.has_sensitivities()));
     let mut progress = Progress::new(context.progress, "bench", total as u64);
-    let result = bench(&plan, &mut running.host, runs, |done| progress.set(done as u64, ""))?;
+    if args.paced {
+        wait(context);
+    }
+    let result = bench(&plan, &mut running.host, runs, |done| {
+        progress.set(done as u64, "");
+        if args.paced && done.is_multiple_of(total / runs) {
+            wait(context);
+        }
+    })?;
     progress.finish("");
     let peak_rss_bytes = peak_rss_bytes();
     if context.json {
@@ -68,6 +79,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         context.print(&table(&result, read_s, build_s, peak_rss_bytes))?;
     }
     Ok(ExitStatus::Done)
+}
+
+/// Returns when a line has come, or no more can.
+fn wait(context: &Context) {
+    context.warn("waiting for a line on standard input");
+    let _ = std::io::stdin().read_line(&mut String::new());
 }
 
 fn members(result: &Bench) -> Result<Map<String, Value>, Failure> {
