@@ -17,51 +17,45 @@ use crate::tree::Tree;
 pub(crate) struct CableSolver {
     /// Off-diagonal elements are conductances, µS.
     tree: Tree,
+    /// In the tree's order.
     capacitance_pf: Vec<f64>,
+    /// 1e-3 of the area, µm², in the tree's order.
+    scaled_area: Vec<f64>,
 }
 
 impl CableSolver {
-    /// `parent` and `face_us` (conductance to the parent) per CV; `cells` tiles the CVs, and no face crosses from one cell
-    /// to another.
+    /// `parent`, `face_us` (conductance to the parent), `capacitance_pf` and `area_um2` per CV; `cells` tiles the CVs, and
+    /// no face crosses from one cell to another.
     pub(crate) fn new(
         parent: &[Option<usize>],
-        cells: Vec<Range<usize>>,
-        capacitance_pf: Vec<f64>,
+        cells: &[Range<usize>],
+        capacitance_pf: &[f64],
+        area_um2: &[f64],
         face_us: &[f64],
     ) -> Self {
+        let tree = Tree::new(parent, cells, face_us);
         Self {
-            tree: Tree::new(parent, &cells, face_us),
-            capacitance_pf,
+            capacitance_pf: tree.ordered(capacitance_pf),
+            scaled_area: tree.ordered(area_um2).into_iter().map(|area| 1e-3 * area).collect(),
+            tree,
         }
     }
 
     /// Bytes of the arrays.
     pub(crate) fn bytes(&self) -> usize {
-        self.tree.bytes() + size_of_val(self.capacitance_pf.as_slice())
+        self.tree.bytes() + size_of_val(self.capacitance_pf.as_slice()) + size_of_val(self.scaled_area.as_slice())
     }
 
     /// Advances `voltage_mv` by `dt_ms`, given `current` (A/m²) and `conductance` (kS/m²) of the membrane.
-    pub(crate) fn solve(
-        &mut self,
-        voltage_mv: &mut [f64],
-        current: &[f64],
-        conductance: &[f64],
-        area_um2: &[f64],
-        dt_ms: f64,
-    ) {
+    pub(crate) fn solve(&mut self, voltage_mv: &mut [f64], current: &[f64], conductance: &[f64], dt_ms: f64) {
         let per_us = 1e-3 / dt_ms;
         let n = self.capacitance_pf.len();
-        // Equal lengths, so that one bounds check serves all.
-        let (i, g, a, c) = (
-            &current[..n],
-            &conductance[..n],
-            &area_um2[..n],
-            &self.capacitance_pf[..n],
-        );
-        self.tree.solve(&mut voltage_mv[..n], |k, v| {
-            let area = 1e-3 * a[k];
-            let own = per_us * c[k] + area * g[k];
-            (own, own * v - area * i[k])
+        // Equal lengths, so that one bounds check serves both.
+        let (i, g) = (&current[..n], &conductance[..n]);
+        let (area, c) = (&self.scaled_area[..n], &self.capacitance_pf[..n]);
+        self.tree.solve(&mut voltage_mv[..n], |k, cv, v| {
+            let own = per_us * c[k] + area[k] * g[cv];
+            (own, own * v - area[k] * i[cv])
         });
     }
 }
@@ -151,9 +145,9 @@ mod tests {
                 }
             }
             let expected = dense_solve(m, b);
-            let mut solver = CableSolver::new(&parent, cells, capacitance, &face);
+            let mut solver = CableSolver::new(&parent, &cells, &capacitance, &area, &face);
             let mut solved = v;
-            solver.solve(&mut solved, &current, &conductance, &area, dt);
+            solver.solve(&mut solved, &current, &conductance, dt);
             for (x, e) in solved.iter().zip(&expected) {
                 assert!((x - e).abs() <= 1e-10 * (1.0 + e.abs()), "{x} {e}");
             }
@@ -162,9 +156,9 @@ mod tests {
 
     #[test]
     fn leaves_a_cell_without_any_equation_alone() {
-        let mut solver = CableSolver::new(&[None], std::iter::once(0..1).collect(), vec![0.0], &[0.0]);
+        let mut solver = CableSolver::new(&[None], &[0..1], &[0.0], &[0.0], &[0.0]);
         let mut v = vec![-65.0];
-        solver.solve(&mut v, &[0.0], &[0.0], &[0.0], 0.025);
+        solver.solve(&mut v, &[0.0], &[0.0], 0.025);
         // Arbor leaves the right-hand side there, which is 0 for an empty row.
         assert_eq!(v, [0.0]);
     }

@@ -43,7 +43,7 @@ impl DiffusionSolver {
     pub(crate) fn solve(&mut self, concentration_mm: &mut [f64], dt_ms: f64) {
         let per_us = 1e-3 / dt_ms;
         let volume = &self.volume_um3;
-        self.tree.solve(concentration_mm, |k, x| {
+        self.tree.solve(concentration_mm, |_, k, x| {
             let own = per_us * volume[k];
             (own, own * x)
         });

@@ -149,8 +149,9 @@ impl Group {
             .collect();
         let solver = CableSolver::new(
             &parent,
-            spans.clone(),
-            concatenated(|c| &c.discretisation.cap_pf),
+            &spans,
+            &concatenated(|c| &c.discretisation.cap_pf),
+            &shared.area_um2,
             &concatenated(|c| &c.discretisation.g_face_us),
         );
         let diffusion = merge::diffusion(&laid_out, &spans, &shared);

@@ -66,13 +66,8 @@ impl Group {
     pub(crate) fn advance(&mut self, t0_ms: f64, t1_ms: f64) -> Result<(), SimError> {
         let dt_ms = t1_ms - t0_ms;
         let shared = &mut self.shared;
-        self.solver.solve(
-            &mut shared.voltage_mv,
-            &shared.current,
-            &shared.conductance,
-            &shared.area_um2,
-            dt_ms,
-        );
+        self.solver
+            .solve(&mut shared.voltage_mv, &shared.current, &shared.conductance, dt_ms);
         for solver in &mut self.diffusion {
             solver.solve(&mut shared.ions[solver.ion].diffusive_mm, dt_ms);
         }

@@ -116,15 +116,21 @@ impl Tree {
         numbers + positions + size_of_val(self.runs.as_slice())
     }
 
-    /// Replaces `x` by the solution. `row` gives, for a node and its `x`, the diagonal element without faces and the
-    /// right-hand side. Nodes outside the trees keep their `x`; a tree without any equation gets 0, as in Arbor.
-    pub(crate) fn solve(&mut self, x: &mut [f64], row: impl Fn(usize, f64) -> (f64, f64)) {
+    /// What is given by node, by position in the order of elimination.
+    pub(crate) fn ordered(&self, by_node: &[f64]) -> Vec<f64> {
+        self.order.iter().map(|&node| by_node[node]).collect()
+    }
+
+    /// Replaces `x` by the solution. `row` gives, for a position, its node and the node's `x`, the diagonal element
+    /// without faces and the right-hand side. Nodes outside the trees keep their `x`; a tree without any equation gets 0,
+    /// as in Arbor.
+    pub(crate) fn solve(&mut self, x: &mut [f64], row: impl Fn(usize, usize, f64) -> (f64, f64)) {
         let n = self.order.len();
         // Equal lengths, so that the loop carries fewer bounds checks.
         let (order, faces) = (&self.order[..n], &self.faces[..n]);
         let (diagonal, rhs) = (&mut self.diagonal[..n], &mut self.x[..n]);
         for k in 0..n {
-            let (own, b) = row(order[k], x[order[k]]);
+            let (own, b) = row(k, order[k], x[order[k]]);
             diagonal[k] = own + faces[k];
             rhs[k] = b;
         }

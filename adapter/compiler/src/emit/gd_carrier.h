@@ -1,5 +1,6 @@
 enum { GD_PARENT, GD_G_FACE, GD_VIA_FORK, GD_FORK_OFFSET, GD_FORK_G, GD_HOSTS_FORK, GD_CAP };
-enum { GD_V_PREV, GD_G_SUM, GD_INVERSE, GD_FACTOR, GD_CHAINED, GD_FORK_INVERSE, GD_FORK_NUMBER, GD_ROOM, GD_U = GD_ROOM + 12 };
+enum { GD_V_PREV, GD_G_SUM, GD_INVERSE, GD_FACTOR, GD_CHAINED, GD_FORK_INVERSE, GD_FORK_NUMBER, GD_ROOM,
+       GD_U = GD_ROOM + 12 };
 
 /* Slots are solved GD_LANES at a time, side by side: the sweeps along the tree are chains of dependent operations, and
  * this many of them run in the time of one. */
@@ -9,175 +10,250 @@ enum { GD_LANES = 8 };
 typedef struct gd_tree {
     int32_t n;
     const double *offset, *g_face, *via_fork, *fork_offset, *fork_g, *hosts_fork;
-    const double *inverse, *factor, *chained, *fork_inverse, *fork_number;
-    double *rhs, *fork_rhs;
+    const double *chained, *fork_number;
+    double *inverse, *factor, *fork_inverse, *rhs, *fork_rhs;
+    int forks;
 } gd_tree;
 
 GD_INLINE double* gd_fork_rhs(const gd_tree* t, int32_t host, const int lanes) {
     return t->fork_rhs + (size_t)lanes * (size_t)t->fork_number[host];
 }
 
-/* From the leaves to the roots: x_parent += factor x. */
-GD_INLINE void gd_sweep_up(const gd_tree* t, const int lanes) {
-    double below[GD_LANES] = {0}, factor = 0.0;
+/* Four numbers at a time. */
+typedef double gd_row __attribute__((vector_size(32)));
+GD_INLINE gd_row gd_load(const double* from) { gd_row r; memcpy(&r, from, sizeof r); return r; }
+GD_INLINE void gd_store(double* to, gd_row r) { memcpy(to, &r, sizeof r); }
+/* A row of right-hand sides: eight lanes, or one. */
+typedef struct gd_lanes { gd_row low, high; } gd_lanes;
+GD_INLINE gd_lanes gd_read(const double* from, const int lanes) {
+    gd_lanes x = {{0}, {0}};
+    if (lanes == 1) {
+        x.low[0] = from[0];
+    } else {
+        x.low = gd_load(from);
+        x.high = gd_load(from + 4);
+    }
+    return x;
+}
+GD_INLINE void gd_write(double* to, const gd_lanes x, const int lanes) {
+    if (lanes == 1) {
+        to[0] = x.low[0];
+    } else {
+        gd_store(to, x.low);
+        gd_store(to + 4, x.high);
+    }
+}
+/* a f + b */
+GD_INLINE gd_lanes gd_scaled_plus(const gd_lanes a, const double f, const gd_lanes b) {
+    const gd_lanes sum = {a.low * f + b.low, a.high * f + b.high};
+    return sum;
+}
+/* *at += a f */
+GD_INLINE void gd_add(double* at, const gd_lanes a, const double f, const int lanes) {
+    gd_write(at, gd_scaled_plus(a, f, gd_read(at, lanes)), lanes);
+}
+
+/* From the leaves to the roots: x_parent += factor x. The first time in a step the matrix is eliminated on the way,
+ * which leaves the inverses of the diagonal for all slots: two chains of operations in the time of one. */
+GD_INLINE void gd_sweep_up(const gd_tree* t, const int lanes, const int eliminate) {
+    gd_lanes below = {{0}, {0}};
+    double f = 0.0, carry = 0.0;
     for (int32_t i = t->n - 1; i >= 0; --i) {
-        double* restrict x = t->rhs + (size_t)lanes * (size_t)i;
-        for (int l = 0; l < lanes; ++l) below[l] = x[l] = gd_fma(factor, below[l], x[l]);
-        factor = t->factor[i];
+        double* x = t->rhs + (size_t)lanes * (size_t)i;
+        below = gd_scaled_plus(below, f, gd_read(x, lanes));
+        gd_write(x, below, lanes);
+        if (eliminate) {
+            const double g = t->g_face[i], inverse = 1.0 / (t->inverse[i] - carry);
+            t->inverse[i] = inverse;
+            t->factor[i] = g * inverse;
+            carry = g * g * inverse;
+        }
+        f = t->factor[i];
         if (t->chained[i] != 0.0) continue;
         const int32_t parent = i - (int32_t)lround(t->offset[i]);
+        double* const up = t->rhs + (size_t)lanes * (size_t)parent;
         if (t->via_fork[i] > 0.5) {
-            double* at = gd_fork_rhs(t, i - (int32_t)lround(t->fork_offset[i]), lanes);
-            for (int l = 0; l < lanes; ++l) at[l] += factor * below[l];
+            const int32_t host = i - (int32_t)lround(t->fork_offset[i]);
+            if (eliminate) t->fork_inverse[host] -= carry;
+            gd_add(gd_fork_rhs(t, host, lanes), below, f, lanes);
         } else if (parent != i) {
-            double* at = t->rhs + (size_t)lanes * (size_t)parent;
-            for (int l = 0; l < lanes; ++l) at[l] += factor * below[l];
+            if (eliminate) t->inverse[parent] -= carry;
+            gd_add(up, below, f, lanes);
         }
-        if (t->hosts_fork[i] > 0.5 && parent != i) {
-            const double g = t->fork_g[i] * t->fork_inverse[i], *from = gd_fork_rhs(t, i, lanes);
-            double* at = t->rhs + (size_t)lanes * (size_t)parent;
-            for (int l = 0; l < lanes; ++l) at[l] += g * from[l];
+        if (t->hosts_fork[i] > 0.5) {
+            const double g = t->fork_g[i];
+            if (eliminate) t->fork_inverse[i] = 1.0 / t->fork_inverse[i];
+            if (parent != i) {
+                if (eliminate) t->inverse[parent] -= g * g * t->fork_inverse[i];
+                gd_add(up, gd_read(gd_fork_rhs(t, i, lanes), lanes), g * t->fork_inverse[i], lanes);
+            }
         }
-        factor = 0.0;
+        f = carry = 0.0;
     }
 }
 
 /* From the roots to the leaves: x = inverse x + factor x_parent. */
 GD_INLINE void gd_sweep_down(const gd_tree* t, const int lanes) {
-    double above[GD_LANES] = {0};
+    const gd_lanes nothing = {{0}, {0}};
+    gd_lanes above = nothing;
     for (int32_t i = 0; i < t->n; ++i) {
-        double* restrict x = t->rhs + (size_t)lanes * (size_t)i;
-        const double f = t->factor[i], inverse = t->inverse[i];
+        double* x = t->rhs + (size_t)lanes * (size_t)i;
         if (t->chained[i] == 0.0) {
             const int32_t parent = i - (int32_t)lround(t->offset[i]);
-            const double* up = t->rhs + (size_t)lanes * (size_t)parent;
-            const double own = parent != i ? 1.0 : 0.0;
-            for (int l = 0; l < lanes; ++l) above[l] = own * up[l];
+            above = parent == i ? nothing : gd_read(t->rhs + (size_t)lanes * (size_t)parent, lanes);
             /* the host is the first below its fork, so the fork's value is there before the others ask */
             if (t->hosts_fork[i] > 0.5) {
                 double* at = gd_fork_rhs(t, i, lanes);
-                for (int l = 0; l < lanes; ++l) at[l] = t->fork_inverse[i] * (at[l] + t->fork_g[i] * above[l]);
+                const gd_lanes sum = gd_scaled_plus(above, t->fork_g[i], gd_read(at, lanes));
+                gd_write(at, gd_scaled_plus(sum, t->fork_inverse[i], nothing), lanes);
             }
             if (t->via_fork[i] > 0.5) {
-                const double* at = gd_fork_rhs(t, i - (int32_t)lround(t->fork_offset[i]), lanes);
-                for (int l = 0; l < lanes; ++l) above[l] = at[l];
+                above = gd_read(gd_fork_rhs(t, i - (int32_t)lround(t->fork_offset[i]), lanes), lanes);
             }
         }
-        for (int l = 0; l < lanes; ++l) x[l] *= inverse;
-        for (int l = 0; l < lanes; ++l) above[l] = x[l] = gd_fma(f, above[l], x[l]);
+        above = gd_scaled_plus(above, t->factor[i], gd_scaled_plus(gd_read(x, lanes), t->inverse[i], nothing));
+        gd_write(x, above, lanes);
     }
 }
 
-
-/* Four rows of four: row i of `to` (spacing `to_step`) is column i of `from` (spacing `from_step`). */
+/* The transpose of four rows of four. */
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector)
 #define GD_SHUFFLES 1
 #endif
 #endif
-GD_INLINE void gd_transpose(const double* from, const size_t from_step, double* to, const size_t to_step) {
+GD_INLINE void gd_transpose(gd_row* r) {
 #ifdef GD_SHUFFLES
-    typedef double row __attribute__((vector_size(32)));
-    row a, b, c, d;
-    memcpy(&a, from, 32);
-    memcpy(&b, from + from_step, 32);
-    memcpy(&c, from + 2 * from_step, 32);
-    memcpy(&d, from + 3 * from_step, 32);
-    const row ab0 = __builtin_shufflevector(a, b, 0, 4, 2, 6), ab1 = __builtin_shufflevector(a, b, 1, 5, 3, 7);
-    const row cd0 = __builtin_shufflevector(c, d, 0, 4, 2, 6), cd1 = __builtin_shufflevector(c, d, 1, 5, 3, 7);
-    const row e = __builtin_shufflevector(ab0, cd0, 0, 1, 4, 5), f = __builtin_shufflevector(ab1, cd1, 0, 1, 4, 5);
-    const row g = __builtin_shufflevector(ab0, cd0, 2, 3, 6, 7), h = __builtin_shufflevector(ab1, cd1, 2, 3, 6, 7);
-    memcpy(to, &e, 32);
-    memcpy(to + to_step, &f, 32);
-    memcpy(to + 2 * to_step, &g, 32);
-    memcpy(to + 3 * to_step, &h, 32);
+    const gd_row a = __builtin_shufflevector(r[0], r[1], 0, 4, 2, 6);
+    const gd_row b = __builtin_shufflevector(r[0], r[1], 1, 5, 3, 7);
+    const gd_row c = __builtin_shufflevector(r[2], r[3], 0, 4, 2, 6);
+    const gd_row d = __builtin_shufflevector(r[2], r[3], 1, 5, 3, 7);
+    r[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+    r[1] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+    r[2] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+    r[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
 #else
-    for (size_t i = 0; i < 4; ++i) {
-        for (size_t j = 0; j < 4; ++j) to[i * to_step + j] = from[j * from_step + i];
+    for (int i = 0; i < 4; ++i) {
+        for (int j = 0; j < i; ++j) {
+            const double swapped = r[i][j];
+            r[i][j] = r[j][i];
+            r[j][i] = swapped;
+        }
     }
 #endif
 }
 
-/* Right-hand sides of `used` slots from `first` on, solved side by side in `lanes` (8, or 1) lanes. */
+/* The matrix's own part in a block of CVs: rhs = own u - area Di + fallen Dg. */
+typedef struct gd_rows { double own[GD_BLOCK], area[GD_BLOCK], fallen[GD_BLOCK]; } gd_rows;
+
+/* Right-hand sides of `used` slots from `first` on, over the block of n CVs from `begin` on, into their lanes. */
+GD_INLINE void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, double* rhs, const uint32_t begin,
+                           const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
+    static const double nothing[GD_BLOCK];
+    const double *u[4], *di[4], *dg[4];
+    double buffer[12][GD_BLOCK];
+    const uint32_t group = lanes < 4 ? lanes : 4;
+    for (uint32_t l0 = 0; l0 < lanes; l0 += group) {
+        for (uint32_t l = 0; l < group; ++l) {
+            u[l] = di[l] = dg[l] = nothing;
+            if (l0 + l >= used) continue;
+            const arb_ion_state us = pp->ion_states[2 * (first + l0 + l)];
+            const arb_ion_state gs = pp->ion_states[2 * (first + l0 + l) + 1];
+            u[l] = gd_gather(us.internal_concentration, us.index + begin, n, buffer[3 * l]);
+            di[l] = gd_gather(us.current_density, us.index + begin, n, buffer[3 * l + 1]);
+            dg[l] = gd_gather(gs.current_density, gs.index + begin, n, buffer[3 * l + 2]);
+        }
+        uint32_t j = 0;
+        for (; group == 4 && j + 4 <= n; j += 4) {
+            const gd_row own = gd_load(rows->own + j), area = gd_load(rows->area + j);
+            const gd_row fallen = gd_load(rows->fallen + j);
+            gd_row r[4];
+            for (int l = 0; l < 4; ++l) {
+                r[l] = own * gd_load(u[l] + j) - area * gd_load(di[l] + j) + fallen * gd_load(dg[l] + j);
+            }
+            gd_transpose(r);
+            for (int q = 0; q < 4; ++q) gd_store(rhs + lanes * (j + (uint32_t)q) + l0, r[q]);
+        }
+        for (; j < n; ++j) {
+            for (uint32_t l = 0; l < group; ++l) {
+                const double r = rows->own[j] * u[l][j] - rows->area[j] * di[l][j];
+                rhs[lanes * j + l0 + l] = r + rows->fallen[j] * dg[l][j];
+            }
+        }
+    }
+}
+
+/* The solutions, faded, to where everybody finds them. */
+GD_INLINE void gd_hand_out(arb_mechanism_ppack* pp, const double* rhs, const double decay, const uint32_t begin,
+                           const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
+    const uint32_t group = lanes < 4 ? lanes : 4;
+    for (uint32_t l0 = 0; l0 < used; l0 += group) {
+        double tail[4][GD_BLOCK], *to[4];
+        for (uint32_t l = 0; l < group; ++l) {
+            to[l] = l0 + l < used ? pp->state_vars[GD_U + first + l0 + l] + begin : tail[l];
+        }
+        uint32_t j = 0;
+        for (; group == 4 && j + 4 <= n; j += 4) {
+            gd_row r[4];
+            for (int q = 0; q < 4; ++q) r[q] = decay * gd_load(rhs + lanes * (j + (uint32_t)q) + l0);
+            gd_transpose(r);
+            for (int l = 0; l < 4; ++l) gd_store(to[l] + j, r[l]);
+        }
+        for (; j < n; ++j) {
+            for (uint32_t l = 0; l < group; ++l) to[l][j] = decay * rhs[lanes * j + l0 + l];
+        }
+        for (uint32_t l = 0; l < group && l0 + l < used; ++l) {
+            const arb_ion_state us = pp->ion_states[2 * (first + l0 + l)];
+            gd_scatter_dense(us.internal_concentration, us.index + begin, n, to[l]);
+        }
+    }
+}
+
+/* Solves for `used` slots from `first` on, side by side in `lanes` (8, or 1) lanes. */
 GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_tree* tree, const uint32_t first, const uint32_t used,
                         const uint32_t lanes) {
     const double per_dt = 1e-3 / pp->dt, decay = exp(-pp->globals[0] * pp->dt);
-    const double *v_prev = pp->state_vars[GD_V_PREV], *cap = pp->parameters[GD_CAP];
     const uint32_t width = pp->width;
-    double tile[GD_LANES][GD_BLOCK] = {{0}};
     for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
         const uint32_t n = width - begin < GD_BLOCK ? width - begin : GD_BLOCK;
         double area_buffer[GD_BLOCK], g_buffer[GD_BLOCK], v_buffer[GD_BLOCK];
-        double own[GD_BLOCK], area[GD_BLOCK], fallen[GD_BLOCK]; /* fallen: area (V(t) - V(t+dt)) */
+        gd_rows rows;
         const int32_t* cv = pp->node_index + begin;
-        const double* area_um2 = gd_gather(pp->area_um2, cv, n, area_buffer);
+        const double* area = gd_gather(pp->area_um2, cv, n, area_buffer);
         const double* g = gd_gather(pp->vec_g, cv, n, g_buffer);
         const double* v = gd_gather(pp->vec_v, cv, n, v_buffer);
+        const double *cap = pp->parameters[GD_CAP] + begin, *v_prev = pp->state_vars[GD_V_PREV] + begin;
         GD_VECTORISE
         for (uint32_t j = 0; j < n; ++j) {
-            area[j] = 1e-3 * area_um2[j];
-            own[j] = per_dt * cap[begin + j] + area[j] * g[j];
-            fallen[j] = area[j] * (v_prev[begin + j] - v[j]);
+            const double scaled = 1e-3 * area[j];
+            rows.area[j] = scaled;
+            rows.own[j] = per_dt * cap[j] + scaled * g[j];
+            rows.fallen[j] = scaled * (v_prev[j] - v[j]);
         }
-        for (uint32_t l = 0; l < used; ++l) {
-            const arb_ion_state us = pp->ion_states[2 * (first + l)], gs = pp->ion_states[2 * (first + l) + 1];
-            double u_buffer[GD_BLOCK], di_buffer[GD_BLOCK], dg_buffer[GD_BLOCK];
-            const double* u = gd_gather(us.internal_concentration, us.index + begin, n, u_buffer);
-            const double* di = gd_gather(us.current_density, us.index + begin, n, di_buffer);
-            const double* dg = gd_gather(gs.current_density, gs.index + begin, n, dg_buffer);
-            double* r = tile[l];
-            GD_VECTORISE
-            for (uint32_t j = 0; j < n; ++j) r[j] = gd_fma(fallen[j], dg[j], gd_fma(-area[j], di[j], own[j] * u[j]));
-        }
-        double* const rhs = tree->rhs + (size_t)lanes * begin;
-        if (lanes == 1) {
-            memcpy(rhs, tile[0], n * sizeof(double));
-            continue;
-        }
-        uint32_t j = 0;
-        for (; j + 4 <= n; j += 4) {
-            gd_transpose(&tile[0][j], GD_BLOCK, rhs + 8 * j, 8);
-            gd_transpose(&tile[4][j], GD_BLOCK, rhs + 8 * j + 4, 8);
-        }
-        for (; j < n; ++j) {
-            for (uint32_t l = 0; l < 8; ++l) rhs[8 * j + l] = tile[l][j];
-        }
+        gd_assemble(pp, &rows, tree->rhs + (size_t)lanes * begin, begin, n, first, used, lanes);
     }
-    for (uint32_t i = 0; i < width; ++i) {
+    for (uint32_t i = 0; tree->forks && i < width; ++i) {
         if (tree->hosts_fork[i] < 0.5) continue;
         double* at = gd_fork_rhs(tree, (int32_t)i, (int)lanes);
         for (uint32_t l = 0; l < lanes; ++l) at[l] = 0.0;
     }
-    gd_sweep_up(tree, (int)lanes);
+    if (first == 0) {
+        gd_sweep_up(tree, (int)lanes, 1);
+    } else {
+        gd_sweep_up(tree, (int)lanes, 0);
+    }
     gd_sweep_down(tree, (int)lanes);
     for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
         const uint32_t n = width - begin < GD_BLOCK ? width - begin : GD_BLOCK;
-        const double* const rhs = tree->rhs + (size_t)lanes * begin;
-        if (lanes == 1) {
-            memcpy(tile[0], rhs, n * sizeof(double));
-        } else {
-            uint32_t j = 0;
-            for (; j + 4 <= n; j += 4) {
-                gd_transpose(rhs + 8 * j, 8, &tile[0][j], GD_BLOCK);
-                gd_transpose(rhs + 8 * j + 4, 8, &tile[4][j], GD_BLOCK);
-            }
-            for (; j < n; ++j) {
-                for (uint32_t l = 0; l < 8; ++l) tile[l][j] = rhs[8 * j + l];
-            }
-        }
-        for (uint32_t l = 0; l < used; ++l) {
-            const arb_ion_state us = pp->ion_states[2 * (first + l)];
-            double* restrict kept = pp->state_vars[GD_U + first + l] + begin;
-            for (uint32_t j = 0; j < n; ++j) kept[j] = decay * tile[l][j];
-            gd_scatter_dense(us.internal_concentration, us.index + begin, n, kept);
-        }
+        gd_hand_out(pp, tree->rhs + (size_t)lanes * begin, decay, begin, n, first, used, lanes);
     }
 }
 
 static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
     const int32_t n = (int32_t)pp->width;
     const double* const* p = (const double* const*)pp->parameters;
-    double *g_sum = pp->state_vars[GD_G_SUM], *chained = pp->state_vars[GD_CHAINED], *number = pp->state_vars[GD_FORK_NUMBER];
+    double *g_sum = pp->state_vars[GD_G_SUM], *chained = pp->state_vars[GD_CHAINED];
+    double* number = pp->state_vars[GD_FORK_NUMBER];
     double forks = 0.0;
     for (int32_t i = 0; i < n; ++i) {
         pp->state_vars[GD_V_PREV][i] = pp->vec_v[pp->node_index[i]];
@@ -203,53 +279,30 @@ static void mech_gd0_cable_compute_currents(arb_mechanism_ppack* pp) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         double buffer[GD_BLOCK];
         const double* v = gd_gather(pp->vec_v, pp->node_index + begin, n, buffer);
-        for (uint32_t j = 0; j < n; ++j) pp->state_vars[GD_V_PREV][begin + j] = v[j];
+        memcpy(pp->state_vars[GD_V_PREV] + begin, v, n * sizeof(double));
     }
 }
 
-/* Diagonals, then elimination from the leaves; the inverses serve every slot. */
-static void gd_factorise(arb_mechanism_ppack* pp) {
-    const int32_t n = (int32_t)pp->width;
+/* Diagonals before the elimination. */
+static void gd_diagonals(arb_mechanism_ppack* pp) {
     const double* const* p = (const double* const*)pp->parameters;
-    const double *offset = p[GD_PARENT], *g_face = p[GD_G_FACE], *via_fork = p[GD_VIA_FORK], *fork_g = p[GD_FORK_G];
-    const double *hosts_fork = p[GD_HOSTS_FORK], *chained = pp->state_vars[GD_CHAINED];
-    double *restrict inverse = pp->state_vars[GD_INVERSE], *restrict fork_inverse = pp->state_vars[GD_FORK_INVERSE];
-    double *restrict factor = pp->state_vars[GD_FACTOR];
+    double* const fork_inverse = pp->state_vars[GD_FORK_INVERSE];
     const double per_dt = 1e-3 / pp->dt;
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
-        const uint32_t m = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
+        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         double area_buffer[GD_BLOCK], g_buffer[GD_BLOCK];
-        const double* area = gd_gather(pp->area_um2, pp->node_index + begin, m, area_buffer);
-        const double* g = gd_gather(pp->vec_g, pp->node_index + begin, m, g_buffer);
+        const double* area = gd_gather(pp->area_um2, pp->node_index + begin, n, area_buffer);
+        const double* g = gd_gather(pp->vec_g, pp->node_index + begin, n, g_buffer);
         const double *cap = p[GD_CAP] + begin, *faces = pp->state_vars[GD_G_SUM] + begin;
-        double* diagonal = inverse + begin;
+        double* restrict diagonal = pp->state_vars[GD_INVERSE] + begin;
         GD_VECTORISE
-        for (uint32_t j = 0; j < m; ++j) {
-            diagonal[j] = per_dt * cap[j] + 1e-3 * area[j] * g[j] + faces[j];
-            fork_inverse[begin + j] = fork_g[begin + j];
-        }
+        for (uint32_t j = 0; j < n; ++j) diagonal[j] = per_dt * cap[j] + 1e-3 * area[j] * g[j] + faces[j];
+        memcpy(fork_inverse + begin, p[GD_FORK_G] + begin, n * sizeof(double));
     }
-    for (int32_t i = 0; i < n; ++i) {
-        if (via_fork[i] > 0.5) fork_inverse[i - (int32_t)lround(p[GD_FORK_OFFSET][i])] += g_face[i];
-    }
-    double carry = 0.0;
-    for (int32_t i = n - 1; i >= 0; --i) {
-        const double g = g_face[i], r = 1.0 / (inverse[i] - carry);
-        inverse[i] = r;
-        factor[i] = g * r;
-        carry = g * g * r;
-        if (chained[i] != 0.0) continue;
-        const int32_t parent = i - (int32_t)lround(offset[i]);
-        if (via_fork[i] > 0.5) {
-            fork_inverse[i - (int32_t)lround(p[GD_FORK_OFFSET][i])] -= carry;
-        } else if (parent != i) {
-            inverse[parent] -= carry;
+    for (uint32_t i = 0; i < pp->width; ++i) {
+        if (p[GD_VIA_FORK][i] > 0.5) {
+            fork_inverse[(int32_t)i - (int32_t)lround(p[GD_FORK_OFFSET][i])] += p[GD_G_FACE][i];
         }
-        if (hosts_fork[i] > 0.5) {
-            fork_inverse[i] = 1.0 / fork_inverse[i];
-            if (parent != i) inverse[parent] -= fork_g[i] * fork_g[i] * fork_inverse[i];
-        }
-        carry = 0.0;
     }
 }
 
@@ -257,13 +310,20 @@ static void gd_factorise(arb_mechanism_ppack* pp) {
 static void mech_gd0_cable_advance_state(arb_mechanism_ppack* pp) {
     const double* const* p = (const double* const*)pp->parameters;
     double* const* s = pp->state_vars;
-    gd_factorise(pp);
+    gd_diagonals(pp);
     /* hosts allot a mechanism's columns in one piece; if one does not, slots are solved one by one */
     const ptrdiff_t stride = s[GD_ROOM + 1] - s[GD_ROOM];
     int joined = stride >= (ptrdiff_t)pp->width;
     for (int c = 2; c < 12; ++c) joined &= s[GD_ROOM + c] == s[GD_ROOM] + c * stride;
-    const gd_tree tree = {(int32_t)pp->width, p[GD_PARENT], p[GD_G_FACE], p[GD_VIA_FORK], p[GD_FORK_OFFSET], p[GD_FORK_G],
-        p[GD_HOSTS_FORK], s[GD_INVERSE], s[GD_FACTOR], s[GD_CHAINED], s[GD_FORK_INVERSE], s[GD_FORK_NUMBER], s[GD_ROOM], joined ? s[GD_ROOM] + (size_t)GD_LANES * pp->width : s[GD_ROOM + 1]};
+    const uint32_t last = pp->width - 1;
+    const gd_tree tree = {
+        .n = (int32_t)pp->width, .offset = p[GD_PARENT], .g_face = p[GD_G_FACE], .via_fork = p[GD_VIA_FORK],
+        .fork_offset = p[GD_FORK_OFFSET], .fork_g = p[GD_FORK_G], .hosts_fork = p[GD_HOSTS_FORK],
+        .chained = s[GD_CHAINED], .fork_number = s[GD_FORK_NUMBER], .inverse = s[GD_INVERSE], .factor = s[GD_FACTOR],
+        .fork_inverse = s[GD_FORK_INVERSE], .rhs = s[GD_ROOM],
+        .fork_rhs = joined ? s[GD_ROOM] + (size_t)GD_LANES * pp->width : s[GD_ROOM + 1],
+        .forks = s[GD_FORK_NUMBER][last] + p[GD_HOSTS_FORK][last] > 0.5,
+    };
     if (joined) {
         for (uint32_t k = 0; k < N_SLOTS; k += GD_LANES) {
             gd_carry(pp, &tree, k, N_SLOTS - k < GD_LANES ? N_SLOTS - k : GD_LANES, GD_LANES);
