@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn leaves_a_cell_without_any_equation_alone() {
-        let mut solver = CableSolver::new(&[None], &[0..1], &[0.0], &[0.0], &[0.0]);
+        let mut solver = CableSolver::new(&[None], std::slice::from_ref(&(0..1)), &[0.0], &[0.0], &[0.0]);
         let mut v = vec![-65.0];
         solver.solve(&mut v, &[0.0], &[0.0], 0.025);
         // Arbor leaves the right-hand side there, which is 0 for an empty row.
