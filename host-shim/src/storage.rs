@@ -127,8 +127,11 @@ pub(crate) struct MechanismStorage {
     /// weight, parameters, states: `value_stride` each.
     values: Aligned<f64>,
     globals: Vec<f64>,
-    /// node_index, one index list per ion, then multiplicity or peer_index if there is one: `index_stride` each.
+    /// node_index, the index lists of the ions as far as they differ, then multiplicity or peer_index if there is one:
+    /// `index_stride` each.
     indices: Aligned<i32>,
+    /// Which list of `indices` each ion uses.
+    ion_lists: Vec<usize>,
     /// Which list of `indices` is the multiplicity.
     multiplicity: Option<usize>,
     /// Which list of `indices` is the peer index.
@@ -210,30 +213,41 @@ impl MechanismStorage {
         }
 
         let (merged, joined) = (!layout.multiplicity.is_empty(), !layout.peer.is_empty());
-        let lists = 1 + info.ions.len() + usize::from(merged) + usize::from(joined);
-        let mut indices = Aligned::filled(lists * index_stride, alignment, 0);
-        let mut columns = indices.chunks_exact_mut(index_stride);
-        let node_index = columns.next()?;
-        extend(node_index, &layout.cv, *layout.cv.last()?);
-        let constraints = Constraints::new(node_index, width, info.partition_width, mechanism.abi());
-        let mut ions = Vec::with_capacity(info.ions.len());
+        // Each list with what fills it up; equal ones are kept once, since most ions are on all CVs of a mechanism.
+        let mut lists: Vec<(Vec<i32>, i32)> = Vec::new();
+        let last = *layout.cv.last()?;
+        lists.push((layout.cv, last));
+        let (mut ions, mut ion_lists) = (Vec::new(), Vec::new());
         for name in &layout.ions {
             let ion = shared.ions.binary_search_by(|i| i.name.as_str().cmp(name)).ok()?;
             let cvs = &shared.ions[ion].cv;
             let at = |cv| i32::try_from(cvs.binary_search(cv).ok()?).ok();
-            let index: Vec<i32> = layout.cv.iter().map(at).collect::<Option<_>>()?;
-            extend(columns.next()?, &index, *index.last()?);
+            let index: Vec<i32> = lists[0].0.iter().map(at).collect::<Option<_>>()?;
+            let known = lists.iter().position(|(list, _)| *list == index);
+            ion_lists.push(known.unwrap_or(lists.len()));
+            if known.is_none() {
+                let last = *index.last()?;
+                lists.push((index, last));
+            }
             ions.push(ion);
         }
+        let multiplicity = merged.then_some(lists.len());
         if merged {
-            extend(columns.next()?, &layout.multiplicity, 0);
+            lists.push((layout.multiplicity, 0));
         }
+        let peer = joined.then_some(lists.len());
         if joined {
-            extend(columns.next()?, &layout.peer, *layout.peer.last()?);
+            let last = *layout.peer.last()?;
+            lists.push((layout.peer, last));
         }
+        let mut indices = Aligned::filled(lists.len() * index_stride, alignment, 0);
+        for (column, (list, pad)) in indices.chunks_exact_mut(index_stride).zip(&lists) {
+            extend(column, list, *pad);
+        }
+        let node_index = &indices[..index_stride];
+        let constraints = Constraints::new(node_index, width, info.partition_width, mechanism.abi());
         let variables = info.random_variables.len();
         let noise = (variables > 0).then(|| Noise::new(layout.noise, variables, value_stride, alignment));
-        let after_ions = 1 + info.ions.len();
         Some(Self {
             name,
             width,
@@ -243,8 +257,9 @@ impl MechanismStorage {
             values,
             globals: layout.globals,
             indices,
-            multiplicity: merged.then_some(after_ions),
-            peer: joined.then_some(after_ions + usize::from(merged)),
+            ion_lists,
+            multiplicity,
+            peer,
             noise,
             ion_lens: ions.iter().map(|&ion| shared.ions[ion].cv.len()).collect(),
             ions,
@@ -370,7 +385,7 @@ impl MechanismStorage {
         for (k, (&ion, &len)) in self.ions.iter().zip(&self.ion_lens).enumerate() {
             let ion = &mut shared.ions[ion];
             assert_eq!(ion.cv.len(), len, "mechanism storage belongs to another group");
-            let view = ion.view(list(1 + k));
+            let view = ion.view(list(self.ion_lists[k]));
             match abi {
                 AbiLevel::V0_6 => tables.ions_06.push(view),
                 AbiLevel::V0_7 => tables.ions.push(without_conductivity(view)),

@@ -214,7 +214,8 @@ fn walk(joined: &[Vec<(usize, f64)>], root: usize) -> Vec<(usize, usize)> {
 fn eliminate(face: f64, diagonal: f64, x: &mut f64, factor: &mut f64) -> (f64, f64) {
     let inverse = 1.0 / diagonal;
     *factor = face * inverse;
-    let up = (-*factor * face, *factor * *x);
+    // the square first: the next diagonal waits for the inverse
+    let up = (-(face * face) * inverse, *factor * *x);
     *x *= inverse;
     up
 }

@@ -18,7 +18,48 @@ pub(crate) struct IonStorage {
     pub(crate) external_mm: Aligned<f64>,
     pub(crate) diffusive_mm: Aligned<f64>,
     charge: Aligned<f64>,
-    initial: IonInitial,
+    first: First,
+}
+
+/// [`IonInitial`], kept for resets.
+#[derive(Debug, Clone)]
+struct First {
+    reversal_mv: Column,
+    reset_internal_mm: Column,
+    reset_external_mm: Column,
+    /// None where no mechanism writes Xi (Xo).
+    init_internal_mm: Option<Column>,
+    init_external_mm: Option<Column>,
+}
+
+/// Values of an array; one alone where all are equal, as they mostly are.
+#[derive(Debug, Clone)]
+enum Column {
+    Level(f64),
+    Each(Vec<f64>),
+}
+
+impl Column {
+    fn new(values: Vec<f64>) -> Self {
+        match values.first() {
+            Some(first) if values.iter().all(|v| v.to_bits() == first.to_bits()) => Self::Level(*first),
+            _ => Self::Each(values),
+        }
+    }
+
+    fn copy_to(&self, array: &mut [f64]) {
+        match self {
+            Self::Level(value) => array.fill(*value),
+            Self::Each(values) => array.copy_from_slice(values),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Level(_) => 0,
+            Self::Each(values) => size_of_val(values.as_slice()),
+        }
+    }
 }
 
 /// Where an ion's arrays start, one value per entry of [`IonStorage::cv`].
@@ -51,7 +92,13 @@ impl IonStorage {
             external_mm: copied(&initial.init_external_mm),
             diffusive_mm: copied(&initial.reset_internal_mm),
             charge: Aligned::filled(1, SHARED_ALIGNMENT, f64::from(valence)),
-            initial,
+            first: First {
+                reversal_mv: Column::new(initial.reversal_mv),
+                reset_internal_mm: Column::new(initial.reset_internal_mm),
+                reset_external_mm: Column::new(initial.reset_external_mm),
+                init_internal_mm: initial.internal_written.then(|| Column::new(initial.init_internal_mm)),
+                init_external_mm: initial.external_written.then(|| Column::new(initial.init_external_mm)),
+            },
         }
     }
 
@@ -63,24 +110,24 @@ impl IonStorage {
     /// Start of a simulation. Arbor restores only what some mechanism declares to write; restoring all makes no
     /// difference to the first run, and lets a later one repeat it even if a kernel writes more than it declares.
     pub(crate) fn reset(&mut self) {
-        self.internal_mm.copy_from_slice(&self.initial.reset_internal_mm);
-        self.external_mm.copy_from_slice(&self.initial.reset_external_mm);
-        self.diffusive_mm.copy_from_slice(&self.initial.reset_internal_mm);
-        self.reversal_mv.copy_from_slice(&self.initial.reversal_mv);
+        self.first.reset_internal_mm.copy_to(&mut self.internal_mm);
+        self.first.reset_external_mm.copy_to(&mut self.external_mm);
+        self.first.reset_internal_mm.copy_to(&mut self.diffusive_mm);
+        self.first.reversal_mv.copy_to(&mut self.reversal_mv);
     }
 
     /// Whether some mechanism writes a concentration.
     pub(super) fn is_written(&self) -> bool {
-        self.initial.internal_written || self.initial.external_written
+        self.first.init_internal_mm.is_some() || self.first.init_external_mm.is_some()
     }
 
     /// Before `write_ions` adds the writers' parts.
     pub(super) fn init_concentrations(&mut self) {
-        if self.initial.internal_written {
-            self.internal_mm.copy_from_slice(&self.initial.init_internal_mm);
+        if let Some(column) = &self.first.init_internal_mm {
+            column.copy_to(&mut self.internal_mm);
         }
-        if self.initial.external_written {
-            self.external_mm.copy_from_slice(&self.initial.init_external_mm);
+        if let Some(column) = &self.first.init_external_mm {
+            column.copy_to(&mut self.external_mm);
         }
     }
 
@@ -96,14 +143,14 @@ impl IonStorage {
             &self.charge,
         ];
         let first = [
-            &self.initial.reversal_mv,
-            &self.initial.reset_internal_mm,
-            &self.initial.reset_external_mm,
-            &self.initial.init_internal_mm,
-            &self.initial.init_external_mm,
+            Some(&self.first.reversal_mv),
+            Some(&self.first.reset_internal_mm),
+            Some(&self.first.reset_external_mm),
+            self.first.init_internal_mm.as_ref(),
+            self.first.init_external_mm.as_ref(),
         ];
         let now: usize = now.iter().map(|array| array.len()).sum::<usize>() * size_of::<f64>();
-        let first: usize = first.iter().map(|array| size_of_val(array.as_slice())).sum();
+        let first: usize = first.into_iter().flatten().map(Column::bytes).sum();
         now + first + size_of_val(self.cv.as_slice())
     }
 
