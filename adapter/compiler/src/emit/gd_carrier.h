@@ -23,25 +23,16 @@ GD_INLINE double* gd_fork_rhs(const gd_tree* t, int32_t host, const int lanes) {
 typedef double gd_row __attribute__((vector_size(32)));
 GD_INLINE gd_row gd_load(const double* from) { gd_row r; memcpy(&r, from, sizeof r); return r; }
 GD_INLINE void gd_store(double* to, gd_row r) { memcpy(to, &r, sizeof r); }
-/* A row of right-hand sides: eight lanes, or one. */
+/* A row of right-hand sides: eight lanes, or four. */
 typedef struct gd_lanes { gd_row low, high; } gd_lanes;
 GD_INLINE gd_lanes gd_read(const double* from, const int lanes) {
-    gd_lanes x = {{0}, {0}};
-    if (lanes == 1) {
-        x.low[0] = from[0];
-    } else {
-        x.low = gd_load(from);
-        x.high = gd_load(from + 4);
-    }
+    gd_lanes x = {gd_load(from), {0}};
+    if (lanes == 8) x.high = gd_load(from + 4);
     return x;
 }
 GD_INLINE void gd_write(double* to, const gd_lanes x, const int lanes) {
-    if (lanes == 1) {
-        to[0] = x.low[0];
-    } else {
-        gd_store(to, x.low);
-        gd_store(to + 4, x.high);
-    }
+    gd_store(to, x.low);
+    if (lanes == 8) gd_store(to + 4, x.high);
 }
 /* a f + b */
 GD_INLINE gd_lanes gd_scaled_plus(const gd_lanes a, const double f, const gd_lanes b) {
@@ -147,14 +138,13 @@ GD_INLINE void gd_transpose(gd_row* r) {
 typedef struct gd_rows { double own[GD_BLOCK], area[GD_BLOCK], fallen[GD_BLOCK]; } gd_rows;
 
 /* Right-hand sides of `used` slots from `first` on, over the block of n CVs from `begin` on, into their lanes. */
-GD_INLINE void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, double* rhs, const uint32_t begin,
-                           const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
+static void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, double* rhs, const uint32_t begin,
+                        const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
     static const double nothing[GD_BLOCK];
     const double *u[4], *di[4], *dg[4];
     double buffer[12][GD_BLOCK];
-    const uint32_t group = lanes < 4 ? lanes : 4;
-    for (uint32_t l0 = 0; l0 < lanes; l0 += group) {
-        for (uint32_t l = 0; l < group; ++l) {
+    for (uint32_t l0 = 0; l0 < lanes; l0 += 4) {
+        for (uint32_t l = 0; l < 4; ++l) {
             u[l] = di[l] = dg[l] = nothing;
             if (l0 + l >= used) continue;
             const arb_ion_state us = pp->ion_states[2 * (first + l0 + l)];
@@ -164,7 +154,7 @@ GD_INLINE void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, double*
             dg[l] = gd_gather(gs.current_density, gs.index + begin, n, buffer[3 * l + 2]);
         }
         uint32_t j = 0;
-        for (; group == 4 && j + 4 <= n; j += 4) {
+        for (; j + 4 <= n; j += 4) {
             const gd_row own = gd_load(rows->own + j), area = gd_load(rows->area + j);
             const gd_row fallen = gd_load(rows->fallen + j);
             gd_row r[4];
@@ -172,10 +162,10 @@ GD_INLINE void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, double*
                 r[l] = own * gd_load(u[l] + j) - area * gd_load(di[l] + j) + fallen * gd_load(dg[l] + j);
             }
             gd_transpose(r);
-            for (int q = 0; q < 4; ++q) gd_store(rhs + lanes * (j + (uint32_t)q) + l0, r[q]);
+            for (uint32_t q = 0; q < 4; ++q) gd_store(rhs + lanes * (j + q) + l0, r[q]);
         }
         for (; j < n; ++j) {
-            for (uint32_t l = 0; l < group; ++l) {
+            for (uint32_t l = 0; l < 4; ++l) {
                 const double r = rows->own[j] * u[l][j] - rows->area[j] * di[l][j];
                 rhs[lanes * j + l0 + l] = r + rows->fallen[j] * dg[l][j];
             }
@@ -184,34 +174,33 @@ GD_INLINE void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, double*
 }
 
 /* The solutions, faded, to where everybody finds them. */
-GD_INLINE void gd_hand_out(arb_mechanism_ppack* pp, const double* rhs, const double decay, const uint32_t begin,
-                           const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
-    const uint32_t group = lanes < 4 ? lanes : 4;
-    for (uint32_t l0 = 0; l0 < used; l0 += group) {
-        double tail[4][GD_BLOCK], *to[4];
-        for (uint32_t l = 0; l < group; ++l) {
-            to[l] = l0 + l < used ? pp->state_vars[GD_U + first + l0 + l] + begin : tail[l];
+static void gd_hand_out(arb_mechanism_ppack* pp, const double* rhs, const double decay, const uint32_t begin,
+                        const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
+    for (uint32_t l0 = 0; l0 < used; l0 += 4) {
+        double unused[4][GD_BLOCK], *to[4];
+        for (uint32_t l = 0; l < 4; ++l) {
+            to[l] = l0 + l < used ? pp->state_vars[GD_U + first + l0 + l] + begin : unused[l];
         }
         uint32_t j = 0;
-        for (; group == 4 && j + 4 <= n; j += 4) {
+        for (; j + 4 <= n; j += 4) {
             gd_row r[4];
-            for (int q = 0; q < 4; ++q) r[q] = decay * gd_load(rhs + lanes * (j + (uint32_t)q) + l0);
+            for (uint32_t q = 0; q < 4; ++q) r[q] = decay * gd_load(rhs + lanes * (j + q) + l0);
             gd_transpose(r);
             for (int l = 0; l < 4; ++l) gd_store(to[l] + j, r[l]);
         }
         for (; j < n; ++j) {
-            for (uint32_t l = 0; l < group; ++l) to[l][j] = decay * rhs[lanes * j + l0 + l];
+            for (uint32_t l = 0; l < 4; ++l) to[l][j] = decay * rhs[lanes * j + l0 + l];
         }
-        for (uint32_t l = 0; l < group && l0 + l < used; ++l) {
+        for (uint32_t l = 0; l < 4 && l0 + l < used; ++l) {
             const arb_ion_state us = pp->ion_states[2 * (first + l0 + l)];
             gd_scatter_dense(us.internal_concentration, us.index + begin, n, to[l]);
         }
     }
 }
 
-/* Solves for `used` slots from `first` on, side by side in `lanes` (8, or 1) lanes. */
+/* Solves for `used` slots from `first` on, side by side. */
 GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_tree* tree, const uint32_t first, const uint32_t used,
-                        const uint32_t lanes) {
+                        const int lanes, const int eliminate) {
     const double per_dt = 1e-3 / pp->dt, decay = exp(-pp->globals[0] * pp->dt);
     const uint32_t width = pp->width;
     for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
@@ -230,22 +219,18 @@ GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_tree* tree, const uint
             rows.own[j] = per_dt * cap[j] + scaled * g[j];
             rows.fallen[j] = scaled * (v_prev[j] - v[j]);
         }
-        gd_assemble(pp, &rows, tree->rhs + (size_t)lanes * begin, begin, n, first, used, lanes);
+        gd_assemble(pp, &rows, tree->rhs + (size_t)lanes * begin, begin, n, first, used, (uint32_t)lanes);
     }
     for (uint32_t i = 0; tree->forks && i < width; ++i) {
         if (tree->hosts_fork[i] < 0.5) continue;
-        double* at = gd_fork_rhs(tree, (int32_t)i, (int)lanes);
-        for (uint32_t l = 0; l < lanes; ++l) at[l] = 0.0;
+        double* at = gd_fork_rhs(tree, (int32_t)i, lanes);
+        for (int l = 0; l < lanes; ++l) at[l] = 0.0;
     }
-    if (first == 0) {
-        gd_sweep_up(tree, (int)lanes, 1);
-    } else {
-        gd_sweep_up(tree, (int)lanes, 0);
-    }
-    gd_sweep_down(tree, (int)lanes);
+    gd_sweep_up(tree, lanes, eliminate);
+    gd_sweep_down(tree, lanes);
     for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
         const uint32_t n = width - begin < GD_BLOCK ? width - begin : GD_BLOCK;
-        gd_hand_out(pp, tree->rhs + (size_t)lanes * begin, decay, begin, n, first, used, lanes);
+        gd_hand_out(pp, tree->rhs + (size_t)lanes * begin, decay, begin, n, first, used, (uint32_t)lanes);
     }
 }
 
@@ -311,25 +296,28 @@ static void mech_gd0_cable_advance_state(arb_mechanism_ppack* pp) {
     const double* const* p = (const double* const*)pp->parameters;
     double* const* s = pp->state_vars;
     gd_diagonals(pp);
-    /* hosts allot a mechanism's columns in one piece; if one does not, slots are solved one by one */
+    /* hosts allot a mechanism's columns in one piece; if one does not, room must be found elsewhere */
     const ptrdiff_t stride = s[GD_ROOM + 1] - s[GD_ROOM];
     int joined = stride >= (ptrdiff_t)pp->width;
     for (int c = 2; c < 12; ++c) joined &= s[GD_ROOM + c] == s[GD_ROOM] + c * stride;
+    double* const found = joined ? NULL : malloc(12 * sizeof(double) * pp->width);
+    double* const room = joined ? s[GD_ROOM] : found;
+    for (uint32_t k = 0; !room && k < N_SLOTS; ++k) {
+        const arb_ion_state u = pp->ion_states[2 * k];
+        for (uint32_t i = 0; i < pp->width; ++i) u.internal_concentration[u.index[i]] = NAN;
+    }
+    if (!room) return;
     const uint32_t last = pp->width - 1;
     const gd_tree tree = {
         .n = (int32_t)pp->width, .offset = p[GD_PARENT], .g_face = p[GD_G_FACE], .via_fork = p[GD_VIA_FORK],
         .fork_offset = p[GD_FORK_OFFSET], .fork_g = p[GD_FORK_G], .hosts_fork = p[GD_HOSTS_FORK],
         .chained = s[GD_CHAINED], .fork_number = s[GD_FORK_NUMBER], .inverse = s[GD_INVERSE], .factor = s[GD_FACTOR],
-        .fork_inverse = s[GD_FORK_INVERSE], .rhs = s[GD_ROOM],
-        .fork_rhs = joined ? s[GD_ROOM] + (size_t)GD_LANES * pp->width : s[GD_ROOM + 1],
+        .fork_inverse = s[GD_FORK_INVERSE], .rhs = room, .fork_rhs = room + (size_t)GD_LANES * pp->width,
         .forks = s[GD_FORK_NUMBER][last] + p[GD_HOSTS_FORK][last] > 0.5,
     };
-    if (joined) {
-        for (uint32_t k = 0; k < N_SLOTS; k += GD_LANES) {
-            gd_carry(pp, &tree, k, N_SLOTS - k < GD_LANES ? N_SLOTS - k : GD_LANES, GD_LANES);
-        }
-    } else {
-        for (uint32_t k = 0; k < N_SLOTS; ++k) gd_carry(pp, &tree, k, 1, 1);
-    }
+    const uint32_t full = N_SLOTS / GD_LANES * GD_LANES, rest = N_SLOTS - full;
+    if (full > 0) gd_carry(pp, &tree, 0, GD_LANES, GD_LANES, 1);
+    for (uint32_t k = GD_LANES; k < full; k += GD_LANES) gd_carry(pp, &tree, k, GD_LANES, GD_LANES, 0);
+    if (rest > 0) gd_carry(pp, &tree, full, rest, rest > 4 ? GD_LANES : 4, full == 0);
+    free(found);
 }
-

@@ -267,9 +267,14 @@ impl Unit<'_> {
             .collect()
     }
 
+    /// For each parameter that slots move, a loop over these slots.
     fn seed_loops(&self, hook: Hook, sums: &[(Output, Partials)], partials: &PartialText) -> String {
+        let columns = self.seed_columns();
+        let mut parameters: Vec<usize> = columns.iter().map(|&(_, parameter, _)| parameter).collect();
+        parameters.sort_unstable();
+        parameters.dedup();
         let mut text = String::new();
-        for ((slot, parameter, column), seed) in self.seed_columns().into_iter().zip(self.seeds()) {
+        for parameter in parameters {
             let leaf = Leaf::Parameter(u32::try_from(parameter).unwrap_or(u32::MAX));
             let (mut lines, mut before, mut after) = (String::new(), String::new(), String::new());
             for &(output, ref sum) in sums {
@@ -277,11 +282,11 @@ impl Unit<'_> {
                     continue;
                 };
                 let term = self.term(expr, &partials[&expr], "seed[j]");
-                match (output, self.tangent_destination(hook, output, &slot.to_string())) {
+                match (output, self.tangent_destination(hook, output, "k")) {
                     (Output::State(s), _) => {
                         let name = self.state_name(s);
                         let factor = if self.forgets(hook) { "decay * " } else { "" };
-                        let state = self.sensitivity_column(self.active(s).unwrap_or(0), &slot.to_string());
+                        let state = self.sensitivity_column(self.active(s).unwrap_or(0), "k");
                         let _ = writeln!(before, "            double* restrict w_{name} = {state} + begin;");
                         let _ = writeln!(lines, "                w_{name}[j] += {factor}({term});");
                     }
@@ -302,19 +307,29 @@ impl Unit<'_> {
             if lines.is_empty() {
                 continue;
             }
-            let _ = writeln!(text, "        {{ /* d({})/d({}) */", seed.parameter, seed.slot);
-            let _ = writeln!(
+            let moved: Vec<String> = (columns.iter())
+                .filter(|&&(_, of, _)| of == parameter)
+                .map(|(slot, _, column)| format!("{{{slot}, {column}}}"))
+                .collect();
+            let name = &self.mechanism.parameters[parameter].name;
+            let _ = write!(
                 text,
-                "            const double* seed = pp->parameters[{column}] + begin;"
+                "        /* d({name})/d(slot) */
+        static const uint32_t moved_{name}[][2] = {{{}}};
+        for (uint32_t m = 0; m < {}; ++m) {{
+            const uint32_t k = moved_{name}[m][0];
+            const double* seed = pp->parameters[moved_{name}[m][1]] + begin;
+            if (!gd_any(seed, n)) continue; /* most slots move a parameter in a part of the cell only */
+",
+                moved.join(", "),
+                moved.len()
             );
-            // most slots move a parameter in a part of the cell only
-            text.push_str("            if (gd_any(seed, n)) {\n");
             text.push_str(&before);
             text.push_str("            GD_VECTORISE\n            for (uint32_t j = 0; j < n; ++j) {\n");
             text.push_str(&lines);
             text.push_str("            }\n");
             text.push_str(&after);
-            text.push_str("            }\n        }\n");
+            text.push_str("        }\n");
         }
         text
     }
