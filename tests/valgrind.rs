@@ -37,14 +37,15 @@ fn repository() -> &'static Path {
 /// What the kernels read and write beyond their instances, if [`SPOIL`] asks for it. The host pads its arrays, so the
 /// error must be larger than the padding.
 fn spoil(c_source: &mut String) {
-    let honest =
-        "for (uint32_t i = 0; i < pp->width; ++i) pp->state_vars[GD_V_PREV][i] = pp->vec_v[pp->node_index[i]];";
+    let honest = "memcpy(pp->state_vars[GD_V_PREV] + begin, v, n * sizeof(double));";
     assert!(
         c_source.contains(honest),
         "the carrier has changed; adapt the spoilt line"
     );
     let spoilt = match std::env::var(SPOIL).as_deref() {
-        Ok("overrun") => honest.replace("i < pp->width", "i < pp->width + 100000u"),
+        Ok("overrun") => format!(
+            "{honest} for (uint32_t i = 0; i < n + 100000u; ++i) {{ const double volatile x = pp->vec_v[begin + i]; (void)x; }}"
+        ),
         Ok("uninitialised") => {
             format!(
                 "{honest} {{ double* volatile p = malloc(8); if (*p > 1) pp->state_vars[GD_V_PREV][0] += 1; free(p); }}"
@@ -53,7 +54,7 @@ fn spoil(c_source: &mut String) {
         Ok(other) => panic!("{SPOIL} has no meaning for {other}"),
         Err(_) => return,
     };
-    *c_source = format!("#include <stdlib.h>\n{}", c_source.replace(honest, &spoilt));
+    *c_source = c_source.replace(honest, &spoilt);
 }
 
 /// A few steps of each experiment, with and without sensitivities; a test of its own, and valgrind's.

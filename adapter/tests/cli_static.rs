@@ -492,7 +492,7 @@ fn build_makes_a_catalogue_that_inspect_reads() {
             cap            0 pF
           globals
             gd__forgetting  0 /ms, at least 0
-          states      v_prev (mV), g_sum (uS), inverse (1/uS), fork_inverse (1/uS), fork_rhs (nA), d_v__g (mV), d_v__q (mV)
+          states      v_prev (mV), g_sum (uS), inverse (1/uS), factor, chained, fork_inverse (1/uS), fork_number, room_0, room_1, room_2, room_3, room_4, room_5, room_6, room_7, room_8, room_9, room_10, room_11, d_v__g (mV), d_v__q (mV)
           ions        gd_u__g (reads gd_u__gi), gd_g__g (reads gd_g__gi), gd_u__q (reads gd_u__qi), gd_g__q (reads gd_g__qi)
 
         leak: density mechanism, scalar kernels

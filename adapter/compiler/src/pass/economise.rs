@@ -7,7 +7,7 @@
 //!   reciprocal of a reciprocal is what it was made of.
 //! - In products, factors that do not vary over instances (numbers, dt, globals, temperature) are brought together.
 //!
-//! Values change by rounding only: a few units in the last place, up to [`LARGEST_POWER`] of them behind a power (and as
+//! Values change by rounding only: a few units in the last place, up to 16 of them behind a power (and as
 //! much more where the source lets them cancel, as in e^x - 1 near 0, which is rounding there already). What
 //! overflows earlier than before are reciprocals of numbers below 1e-308 and bases of exponentials above e^650.
 
