@@ -334,6 +334,29 @@ fn mechanisms_name_their_origin() {
     }
 }
 
+/// The table of tests/exactness, which prints one row per experiment in this order.
+#[test]
+fn readme_lists_every_experiment() {
+    let experiment = |f: &String| {
+        let folder = f.rsplit_once('/').map(|(folder, _)| folder);
+        f.ends_with(".json") && [Some("examples"), Some("tests/experiments")].contains(&folder)
+    };
+    let experiments: Vec<String> = files().into_iter().filter(experiment).collect();
+    assert!(experiments.len() > 20, "only {} experiments", experiments.len());
+    let readme = fs::read_to_string(repository().join("README.md")).expect("a README");
+    let rows: Vec<&str> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once(".json` | "))
+        .filter(|(_, cells)| cells.starts_with(|c: char| c.is_ascii_digit()))
+        .map(|(name, _)| name)
+        .collect();
+    let names: Vec<&str> = experiments.iter().filter_map(|f| f.strip_suffix(".json")).collect();
+    assert_eq!(
+        rows, names,
+        "README.md's table of experiments: tests/exactness prints it"
+    );
+}
+
 #[test]
 fn text_is_clean() {
     let extensions = [
