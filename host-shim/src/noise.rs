@@ -6,66 +6,58 @@
 //! doi:10.1145/2063384.2063405 (Threefry, a Threefish without the tweak, and its constants); Box and Muller, Ann. Math.
 //! Stat. 29 (1958) 610–611; Arbor 0.12.2 for keys and counters.
 
-use std::f64::consts::PI;
+mod normal;
+#[cfg(test)]
+mod tests;
+
+use normal::{Draws, LANES};
 
 use crate::storage::Aligned;
 
-/// Rounds of the cipher. Arbor's choice: the least that passes BigCrush.
-const ROUNDS: usize = 12;
+/// Groups of four rounds of the cipher. Arbor's choice, twelve rounds: the least that passes BigCrush.
+const GROUPS: usize = 3;
 /// Numbers that one call of the cipher gives per variable and instance; they serve as many steps.
 const STEPS_PER_DRAW: usize = 4;
-/// Rotations of the two words mixed in each of eight rounds (Salmon et al., table 2, 4×64).
-const ROTATIONS: [[u32; 2]; 8] = [
-    [14, 16],
-    [52, 57],
-    [23, 40],
-    [5, 37],
-    [25, 33],
-    [46, 12],
-    [58, 22],
-    [32, 32],
+/// Rotations of the two words mixed in each of eight rounds, in two groups (Salmon et al., table 2, 4×64).
+const ROTATIONS: [[[u32; 2]; 4]; 2] = [
+    [[14, 16], [52, 57], [23, 40], [5, 37]],
+    [[25, 33], [46, 12], [58, 22], [32, 32]],
 ];
 /// Parity of the extended key (Salmon et al., section 3.3; Skein 1.3).
 const KEY_PARITY: u64 = 0x1BD1_1BDA_A9FC_1A22;
 /// Arbor's filling of the key.
 const KEY_TAIL: [u64; 2] = [0xdead_f00d, 0xdead_beef];
 
-/// Threefry4x64 with `rounds` rounds.
-fn threefry(counter: [u64; 4], key: [u64; 4], rounds: usize) -> [u64; 4] {
+/// Threefry4x64 with four rounds per group. Without branches, so that many go side by side.
+#[inline(always)]
+fn threefry<const GROUPS: usize>(counter: [u64; 4], key: [u64; 4]) -> [u64; 4] {
     let parity = key.iter().fold(KEY_PARITY, |parity, word| parity ^ word);
     let extended = [key[0], key[1], key[2], key[3], parity];
-    let inject = |x: &mut [u64; 4], subkey: usize| {
-        for (k, word) in x.iter_mut().enumerate() {
-            *word = word.wrapping_add(extended[(subkey + k) % extended.len()]);
-        }
-        x[3] = x[3].wrapping_add(subkey as u64);
-    };
-    let mut x = counter;
-    inject(&mut x, 0);
-    for round in 0..rounds {
-        let [first, second] = ROTATIONS[round % ROTATIONS.len()];
-        // Instead of permuting the words after each round, alternate what they are mixed with.
-        let (one, other) = if round % 2 == 0 { (1, 3) } else { (3, 1) };
-        x[0] = x[0].wrapping_add(x[one]);
-        x[one] = x[one].rotate_left(first) ^ x[0];
-        x[2] = x[2].wrapping_add(x[other]);
-        x[other] = x[other].rotate_left(second) ^ x[2];
-        if round % 4 == 3 {
-            inject(&mut x, round / 4 + 1);
-        }
+    let mut x = inject(counter, extended, 0);
+    for group in 0..GROUPS {
+        x = inject(four_rounds(x, ROTATIONS[group % 2]), extended, group + 1);
     }
     x
 }
 
-/// Two independent standard normal numbers from two words.
-#[expect(clippy::cast_possible_wrap, reason = "the word is taken as a signed fraction of π")]
-fn box_muller(u: u64, v: u64) -> [f64; 2] {
-    // (-1, 1) and (0, 1): the half keeps both off their ends.
-    let angle = PI * (u as i64 as f64 * 0.5f64.powi(63) + 0.5f64.powi(64));
-    let uniform = v as f64 * 0.5f64.powi(64) + 0.5f64.powi(65);
-    let radius = (-2.0 * uniform.ln()).sqrt();
-    let (sin, cos) = angle.sin_cos();
-    [radius * sin, radius * cos]
+#[inline(always)]
+fn inject(x: [u64; 4], extended: [u64; 5], subkey: usize) -> [u64; 4] {
+    let word = |k: usize| x[k].wrapping_add(extended[(subkey + k) % 5]);
+    [word(0), word(1), word(2), word(3).wrapping_add(subkey as u64)]
+}
+
+#[inline(always)]
+fn four_rounds([a, b, c, d]: [u64; 4], rotations: [[u32; 2]; 4]) -> [u64; 4] {
+    let mix = |x: u64, y: u64, rotation: u32| {
+        let sum = x.wrapping_add(y);
+        (sum, y.rotate_left(rotation) ^ sum)
+    };
+    // Instead of permuting the words after each round, alternate what they are mixed with.
+    let ((a, b), (c, d)) = (mix(a, b, rotations[0][0]), mix(c, d, rotations[0][1]));
+    let ((a, d), (c, b)) = (mix(a, d, rotations[1][0]), mix(c, b, rotations[1][1]));
+    let ((a, b), (c, d)) = (mix(a, b, rotations[2][0]), mix(c, d, rotations[2][1]));
+    let ((a, d), (c, b)) = (mix(a, d, rotations[3][0]), mix(c, b, rotations[3][1]));
+    [a, b, c, d]
 }
 
 /// Who draws: what keys the numbers of a mechanism.
@@ -109,26 +101,37 @@ pub(crate) struct Noise {
     variables: usize,
     /// Length of a row, at least the number of instances; what is beyond stays 0.
     stride: usize,
-    /// `STEPS_PER_DRAW` rows per variable.
+    /// One per step and variable, `steps_ahead` per variable.
     rows: Aligned<f64>,
-    /// Steps begun.
-    steps: u64,
+    /// Steps whose numbers have been drawn.
+    drawn: u64,
+    /// Of the last ones drawn, the present step.
+    present: usize,
+    /// Steps whose numbers are drawn at once. A multiple of [`STEPS_PER_DRAW`]: a few instances alone would not fill the
+    /// lanes.
+    steps_ahead: usize,
+    arch: pulp::Arch,
 }
 
 impl Noise {
     pub(crate) fn new(keys: NoiseKeys, variables: usize, stride: usize, alignment: usize) -> Self {
+        let steps_ahead = STEPS_PER_DRAW * (LANES / keys.instances.len().max(1)).max(1);
         Self {
             keys,
             variables,
             stride,
-            rows: Aligned::filled(variables * STEPS_PER_DRAW * stride, alignment, 0.0),
-            steps: 0,
+            rows: Aligned::filled(variables * steps_ahead * stride, alignment, 0.0),
+            drawn: 0,
+            present: steps_ahead - 1,
+            steps_ahead,
+            arch: pulp::Arch::new(),
         }
     }
 
     /// Back to the first numbers.
     pub(crate) fn reset(&mut self) {
-        self.steps = 0;
+        self.drawn = 0;
+        self.present = self.steps_ahead - 1;
         self.rows.fill(0.0);
     }
 
@@ -139,35 +142,50 @@ impl Noise {
 
     /// Draws the numbers of the next step.
     pub(crate) fn refresh(&mut self) {
-        let counter = self.steps;
-        self.steps += 1;
-        if !counter.is_multiple_of(STEPS_PER_DRAW as u64) {
-            return;
+        self.present += 1;
+        if self.present == self.steps_ahead {
+            self.draw();
+            self.present = 0;
         }
-        let variables = self.rows.chunks_exact_mut(STEPS_PER_DRAW * self.stride);
-        for (variable, rows) in variables.enumerate() {
-            for (k, who) in self.keys.instances.iter().enumerate() {
-                let key = [u64::from(who.gid), u64::from(who.instance), KEY_TAIL[0], KEY_TAIL[1]];
-                let counter = [self.keys.seed, u64::from(who.mechanism), variable as u64, counter];
-                let words = threefry(counter, key, ROUNDS);
-                let [a, b] = box_muller(words[0], words[1]);
-                let [c, d] = box_muller(words[2], words[3]);
-                for (step, value) in [a, b, c, d].into_iter().enumerate() {
-                    rows[step * self.stride + k] = value;
+    }
+
+    fn draw(&mut self) {
+        let stride = self.stride;
+        let mut draws = Draws::new();
+        for (variable, rows) in (0..).zip(self.rows.chunks_exact_mut(self.steps_ahead * stride)) {
+            for (chunk, instances) in self.keys.instances.chunks(LANES).enumerate() {
+                // Lanes are filled with the instances of one draw after the other.
+                let draws_ahead = self.steps_ahead / STEPS_PER_DRAW;
+                let mut lane = 0;
+                for draw in 0..draws_ahead {
+                    for who in instances {
+                        draws.who[0][lane] = u64::from(who.mechanism);
+                        draws.who[1][lane] = self.drawn + (draw * STEPS_PER_DRAW) as u64;
+                        draws.who[2][lane] = u64::from(who.gid);
+                        draws.who[3][lane] = u64::from(who.instance);
+                        lane += 1;
+                    }
+                }
+                draws.draw(self.arch, self.keys.seed, variable);
+                let mut lane = 0;
+                for rows in rows.chunks_exact_mut(STEPS_PER_DRAW * stride) {
+                    for k in chunk * LANES..chunk * LANES + instances.len() {
+                        // One by one: a copy of a few takes longer to call than to do.
+                        for (step, numbers) in draws.numbers.iter().enumerate() {
+                            rows[step * stride + k] = numbers[lane];
+                        }
+                        lane += 1;
+                    }
                 }
             }
         }
+        self.drawn += self.steps_ahead as u64;
     }
 
-    /// Where the numbers of the present step are, variable after variable.
+    /// Where the numbers of the present step are, variable after variable. Before the first step all are 0.
     pub(crate) fn present(&mut self) -> impl Iterator<Item = *const f64> {
-        // Before the first step any row will do: all are 0.
-        let step = (self.steps.max(1) - 1) % STEPS_PER_DRAW as u64;
-        let first = self.stride * usize::try_from(step).unwrap_or(0);
-        let (rows, stride) = (self.rows.as_mut_ptr().cast_const(), self.stride);
-        (0..self.variables).map(move |v| rows.wrapping_add(v * STEPS_PER_DRAW * stride + first))
+        let first = self.stride * self.present;
+        let (rows, apart) = (self.rows.as_mut_ptr().cast_const(), self.steps_ahead * self.stride);
+        (0..self.variables).map(move |v| rows.wrapping_add(v * apart + first))
     }
 }
-
-#[cfg(test)]
-mod tests;
