@@ -9,8 +9,20 @@ MECHANISMS = ROOT / "mechanisms"
 
 HH_PARAMETERS = ["gnabar", "gkbar", "gl", "el"]
 # The cable: the same numbers in every tool.
-CABLE = {"cv_um": 10, "diameter_um": 4, "rl_ohm_cm": 100, "cm_f_per_m2": 0.01, "start_ms": 1, "amplitude_na": 1}
+CABLE = {
+    "cv_um": 10,
+    "diameter_um": 4,
+    "rl_ohm_cm": 100,
+    "cm_f_per_m2": 0.01,
+    "start_ms": 1,
+    "amplitude_na": 1,
+    "el_mv": -54.387,
+}
 DT_MS = 0.025
+
+
+def sample_every_ms(dt_ms):
+    return max(0.1, 4 * dt_ms)
 
 
 def experiment(name, mods, cells, duration_ms, slots, dt_ms=DT_MS, **more):
@@ -18,7 +30,7 @@ def experiment(name, mods, cells, duration_ms, slots, dt_ms=DT_MS, **more):
     return {
         "name": name,
         "mechanisms": [str(MECHANISMS / mod) for mod in mods],
-        "simulation": {"duration_ms": duration_ms, "dt_ms": dt_ms, "sample_every_ms": max(0.1, 4 * dt_ms)},
+        "simulation": {"duration_ms": duration_ms, "dt_ms": dt_ms, "sample_every_ms": sample_every_ms(dt_ms)},
         "slots": [
             {"name": n, "scale": "relative", "targets": [{"mechanism": m, "parameter": p, "region": r}]}
             for n, m, p, r in slots
@@ -55,7 +67,13 @@ def cable_make(cvs):
 
 def cable(cvs, slots, duration_ms):
     cells = {"cells": [{"name": "cable", **cable_make(cvs)}]}
-    return experiment(f"cable-{cvs}-{slots}", ["hh/hh.mod"], cells, duration_ms, cable_slots(slots))
+    probe = {"name": "v", "at": {"branch": 0, "pos": (probe_cv(cvs) + 0.5) / cvs}}
+    return experiment(f"cable-{cvs}-{slots}", ["hh/hh.mod"], cells, duration_ms, cable_slots(slots), probes=[probe])
+
+
+def probe_cv(cvs):
+    """Where all tools record: near the stimulus, so that spikes come by on cables of any length."""
+    return min(cvs // 2, 50)
 
 
 def many_cables(count, cvs, duration_ms):
@@ -72,7 +90,7 @@ OLIVE_SLOTS = {
 
 def olive(morphology, duration_ms):
     """The inferior-olive cell, one control volume per branch, all twelve conductances; `morphology` is an SWC file or none."""
-    shape = {"swc": str(Path(morphology).resolve())} if morphology else {"segments": tree(94 - 32, seed=4, tags=(1, 2, 3))}
+    shape = {"swc": str(Path(morphology).resolve())} if morphology else {"segments": tree(64, seed=4, tags=(1, 2, 3))}
     cell = {
         "name": "olive",
         "morphology": shape,
@@ -89,17 +107,24 @@ def olive(morphology, duration_ms):
     return experiment("olive", mods, {"cells": [cell]}, duration_ms, slots)
 
 
-def homeostatic(count, duration_ms):
-    """Noise-driven cells of one control volume each, three slots; the paper's step of 0.005 ms."""
+def homeostatic(count, duration_ms, silent=False):
+    """Noise-driven cells of one control volume each, three slots; the paper's step of 0.005 ms.
+
+    Silent: driven by a current instead.
+    """
     make = {
         "morphology": {"cylinder": {"length_um": 10, "diameter_um": 2}},
         "cv_policy": "single",
         "properties": {"cm_f_per_m2": 0.001, "v_init_mv": -53},
         "paint": [{"mechanism": "hh_homeo"}],
     }
+    if silent:
+        make["paint"][0]["parameters"] = {"sigma": 0}
+        pulse = {"start_ms": 5, "duration_ms": 1e4, "amplitude_na": 0.02}
+        make["stimuli"] = [{"at": {"branch": 0, "pos": 0.5}, "pulses": [pulse]}]
     slots = [(p, "hh_homeo", p, "all") for p in ("gna", "gk", "gain")]
     cells = {"populations": [{"name": "c", "count": count, "cell": make}]}
-    return experiment(f"homeo-{count}", ["homeostasis/hh_homeo.mod"], cells, duration_ms, slots, dt_ms=0.005)
+    return experiment(f"homeo-{count}{'-silent' if silent else ''}", ["homeostasis/hh_homeo.mod"], cells, duration_ms, slots, dt_ms=0.005)
 
 
 CHANNELS = {

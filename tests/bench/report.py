@@ -1,202 +1,270 @@
-"""What the rows say: table, slopes, acceptance ratios, plot, page."""
+"""The tables, the page and the plot. `report.py RECORD --page FILE --readme FILE` writes both again from a record."""
 
+import argparse
+import json
 import platform
 import subprocess
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
+from pathlib import Path
 
-import numpy as np
+from agree import Agreement
+from verdicts import ARBORS, acceptance, find, fitted, growth
 
-
-def find(rows, work, tool, slots=None):
-    """The row of a tool on a work; none if that was not run."""
-    found = [r for r in rows if r.work == work and r.tool == tool and slots in (None, r.slots)]
-    return found[0] if found else None
+BEGIN, END = "<!-- speed: tests/bench/run --readme -->", "<!-- /speed -->"
 
 
 @dataclass
-class Verdict:
-    """One line of issue 4's acceptance."""
+class Row:
+    """One tool on one work."""
 
-    what: str
-    figure: float
-    rule: str  # ">=" or "<="
-    limit: float
-
-    @property
-    def passed(self):
-        return self.figure >= self.limit if self.rule == ">=" else self.figure <= self.limit
-
-
-def acceptance(rows, memory):
-    """The ratios of issue 4, as far as their works were run."""
-    verdicts = []
-
-    def ratio(what, slow, fast, rule, limit):
-        """How many times as long as `fast` does `slow` take?"""
-        if slow and fast:
-            verdicts.append(Verdict(what, slow.seconds / fast.seconds, rule, limit))
-
-    def at(work, tool):
-        return find(rows, work, tool)
-
-    plain = at("cable 1000 P=12", "graddiff plain")
-    full = at("cable 1000 P=12", "graddiff")
-    ratio("1 plain: Arbor / graddiff", at("cable 1000 P=12", "arbor"), plain, ">=", 1.5)
-    ratio("1 plain: NEURON / graddiff", at("cable 1000 P=12", "neuron"), plain, ">=", 3)
-    ratio("1 P=12 / plain", full, plain, "<=", 2)
-    ratio("1 P=12: Jaxley's value_and_grad / graddiff", at("cable 1000 P=12", "jaxley"), full, ">=", 10)
-    many = at("cable 1000 P=100", "graddiff")
-    ratio("1 P=100: Jaxley's value_and_grad / graddiff", at("cable 1000 P=100", "jaxley"), many, ">=", 2)
-    differences = at("cable 1000 P=12", "arbor central differences")
-    ratio("1 P=12: central differences in Arbor / graddiff", differences, full, ">=", 20)
-
-    olive = at("olive", "graddiff")
-    ratio("2 olive: twelve sensitivities / Arbor plain", olive, at("olive", "arbor"), "<=", 1)
-    ratio("2 olive: twelve sensitivities / own plain", olive, at("olive", "graddiff plain"), "<=", 2.5)
-
-    for count, limit in [(1, 6), (1000, 15)]:
-        # the grouping that serves Arbor best
-        work = f"homeostasis {count}"
-        for catalogue in ("by hand", "our catalogue"):
-            names = [f"arbor, {catalogue}", f"arbor, {catalogue}, two groups"]
-            theirs = [row for name in names if (row := at(work, name))]
-            best = min(theirs, key=lambda r: r.seconds, default=None)
-            ratio(f"3 homeostasis, {count}: Arbor ({catalogue}) / graddiff", best, at(work, "graddiff"), ">=", limit)
-
-    for work in ("hosts cable-1000-0", "hosts cables-100-50"):
-        names = ["arbor", "arbor, one group"]
-        theirs = [row for name in names if (row := at(work, name))]
-        best = min(theirs, key=lambda r: r.seconds, default=None)
-        name = f"4 {work.removeprefix('hosts ')}: Arbor / our host, same catalogue"
-        ratio(name, best, at(work, "our host, arbor's catalogue"), ">=", 1)
-
-    alone, pair = (
-        next((r for r in rows if r.work == "hosts cables-100-50" and r.tool == "graddiff plain" and r.threads == n), None)
-        for n in (1, 2)
-    )
-    ratio("5 100 cells: one thread / two", alone, pair, ">=", 1.8)
-    for work, result in memory.items():
-        if result["with_sensitivities"]:
-            used = result["with_sensitivities"]["state_bytes_per_cv"] / result["state_bound_bytes_per_cv"]
-            verdicts.append(Verdict(f"5 memory, {work}: bytes per CV / bound", used, "<=", 1))
-    for row in rows:
-        if row.work.startswith("build ") and row.tool == "graddiff":
-            verdicts.append(Verdict(f"5 {row.work}, seconds", row.seconds, "<=", 2))
-    for fit in slopes(rows):
-        verdicts.append(Verdict(f"6 {fit.what}: R² of a straight line", fit.r2, ">=", 0.98))
-    return verdicts
+    work: str
+    cvs: int
+    cells: int
+    slots: int
+    threads: int
+    tool: str
+    version: str
+    seconds: float
+    ns_per_cv_step: float
+    peak_rss_bytes: int | None
 
 
 @dataclass
-class Fit:
-    """ns per step = offset + slope · x."""
+class Record:
+    """All of a run of tests/bench/run; what --record writes."""
 
-    what: str
-    slope: float
-    offset: float
-    r2: float
+    date: str
+    machine: str
+    options: str
+    realtime: bool  # whether the measured processes went before others
+    seconds: dict = field(default_factory=dict)  # "measuring" and "setting up"
+    rows: list = field(default_factory=list)
+    memory: dict = field(default_factory=dict)  # what `graddiff bench` says of its arrays, by work
+    agreements: list = field(default_factory=list)
 
+    def text(self):
+        return json.dumps(asdict(self), indent=1) + "\n"
 
-def fit(what, points):
-    """Least squares, each point weighted by 1/y: costs span orders of magnitude."""
-    x, y = (np.array(column, float) for column in zip(*sorted(points)))
-    matrix = np.stack([np.ones_like(x), x], axis=1) / y[:, None]
-    (offset, slope), *_ = np.linalg.lstsq(matrix, np.ones_like(y), rcond=None)
-    residual = offset + slope * x - y
-    return Fit(what, slope, offset, 1 - (residual**2).sum() / ((y - y.mean()) ** 2).sum())
-
-
-def cables(rows):
-    return [r for r in rows if r.work.startswith("cable ") and r.tool == "graddiff"] + [
-        r for r in rows if r.work.endswith(" P=0") and r.tool == "graddiff plain"
-    ]
-
-
-def slopes(rows):
-    """Cost of a step against CVs at each number of slots, and against slots at each number of CVs."""
-    own, fits = cables(rows), []
-    for slots in sorted({r.slots for r in own}):
-        points = [(r.cvs, r.ns_per_cv_step * r.cvs) for r in own if r.slots == slots]
-        if len(points) > 2:
-            fits.append(fit(f"step against CVs, P={slots}", points))
-    for cvs in sorted({r.cvs for r in own}):
-        points = [(r.slots, r.ns_per_cv_step) for r in own if r.cvs == cvs]
-        if len(points) > 2:
-            fits.append(fit(f"CV-step against slots, {cvs} CVs", points))
-    return fits
+    @staticmethod
+    def read(text):
+        record = Record(**json.loads(text))
+        record.rows = [Row(**r) for r in record.rows]
+        record.agreements = [Agreement(**a) for a in record.agreements]
+        return record
 
 
-def text(rows, memory, verdicts):
-    """All tables."""
-    out = ["| work | CVs | slots | threads | tool | seconds | ns per CV-step | to graddiff | peak MiB |"]
-    out.append("|---|---|---|---|---|---|---|---|---|")
-    for r in rows:
-        base = find(rows, r.work, "graddiff") or find(rows, r.work, "graddiff plain")
-        base = base or find(rows, r.work, "our host, arbor's catalogue")
-        ratio = f"{r.seconds / base.seconds:.2f}" if base else ""
+def machine():
+    """Processor, its number, compilers."""
+
+    def first_line(*command):
+        try:
+            return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()[0].strip()
+        except (OSError, IndexError):
+            return f"no {command[0]}"
+
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        text = ""
+    lines = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
+    model = f"{len(lines)} × {lines[0]}" if lines else platform.processor()
+    compilers = ", ".join(first_line(*c) for c in (("rustc", "--version"), ("cc", "--version")))
+    return f"{model}, {platform.system()} {platform.release()}, {compilers}, Python {platform.python_version()}"
+
+
+def today():
+    return str(date.today())
+
+
+def table(head, rows):
+    """Markdown."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+
+
+def times(record):
+    out = []
+    for r in record.rows:
+        base = find(record.rows, r.work, "graddiff", "our host, arbor's catalogue", slots=r.slots)
+        base = base or find(record.rows, r.work, "graddiff plain", "graddiff")
         peak = f"{r.peak_rss_bytes / 2**20:.0f}" if r.peak_rss_bytes else ""
         ns = f"{r.ns_per_cv_step:.1f}" if r.cvs else ""
-        out.append(
-            f"| {r.work} | {r.cvs or ''} | {r.slots} | {r.threads} | {r.tool} {r.version} | {r.seconds:.4g} | {ns} "
-            f"| {ratio} | {peak} |"
-        )
-    out += ["", "| work | bytes per CV, plain | with sensitivities | bound |", "|---|---|---|---|"]
-    for work, m in memory.items():
+        against = f"{r.seconds / base.seconds:.2f}" if base else ""
+        out.append([r.work, r.cvs or "", r.slots, r.threads, r.tool, f"{r.seconds:.4g}", ns, against, peak])
+    return table(["work", "CVs", "slots", "threads", "tool", "s", "ns per CV-step", "to graddiff", "peak MiB"], out)
+
+
+def met(record):
+    rows = [
+        [v.what, "" if v.figure is None else f"{v.figure:.2f}", f"{'≥' if v.rule == '>=' else '≤'} {v.limit:g}", v.word]
+        for v in acceptance(record.rows, record.memory)
+    ]
+    return table(["acceptance", "measured", "wanted", ""], rows)
+
+
+def agreed(record):
+    def shown(value, digits):
+        return "" if value is None else f"{value:.{digits}}"
+
+    rows = []
+    for a in record.agreements:
+        late = "" if a.late_ms is None or not a.spikes else f"{a.late_ms:.2g}"
+        loss = shown(a.loss, "1e")
+        rows.append([a.work, a.tool, a.spikes, shown(a.dv_mv, "1e"), late, shown(a.cosine, "4f"), loss, yes(a.passed)])
+    head = ["work", "tool", "spikes", "voltage, mV", "spike times, ms", "gradients, cosine", "loss, relative", "same work"]
+    return table(head, rows)
+
+
+def yes(value):
+    return "yes" if value else "NO"
+
+
+def memories(record):
+    rows = []
+    for work, m in record.memory.items():
         full = m["with_sensitivities"]
         full = f"{full['state_bytes_per_cv']:.0f}" if full else ""
-        out.append(f"| {work} | {m['plain']['state_bytes_per_cv']:.0f} | {full} | {m['state_bound_bytes_per_cv']:.0f} |")
-    if fits := slopes(rows):
-        out += ["", "| cost | ns per step = | R² |", "|---|---|---|"]
-        out += [f"| {f.what} | {f.offset:.4g} + {f.slope:.4g} x | {f.r2:.4f} |" for f in fits]
-    if verdicts:
-        out += ["", "| acceptance | figure | limit | |", "|---|---|---|---|"]
-        out += [
-            f"| {v.what} | {v.figure:.2f} | {v.rule} {v.limit:g} | {'pass' if v.passed else 'FAIL'} |" for v in verdicts
-        ]
-    return "\n".join(out)
+        rows.append([work, f"{m['plain']['state_bytes_per_cv']:.0f}", full, f"{m['state_bound_bytes_per_cv']:.0f}"])
+    return table(["work", "plain", "with sensitivities", "bound"], rows)
 
 
-def page(rows, tables):
-    """docs/benchmarks.md."""
-    lscpu = subprocess.run(["lscpu"], capture_output=True, text=True, check=False).stdout
-    model = next((line.split(":", 1)[1].strip() for line in lscpu.splitlines() if line.startswith("Model name")), "")
-    versions = sorted({f"{r.tool.split(',')[0].split(' ')[0]} {r.version}" for r in rows if r.version})
-    return (
-        "# Benchmarks\n\n"
-        "graddiff and its peers on the same work, run in turn; medians. `tests/bench/run --page docs/benchmarks.md` writes "
-        "this page; README.md says what is measured.\n\n"
-        f"{date.today()}, {model or platform.processor()}, Python {platform.python_version()}; {', '.join(versions)}.\n\n"
-        "Seconds are those of the steps alone. graddiff's row with slots includes all sensitivities and the gradient of a "
-        "mean square; Jaxley's is value_and_grad of the same loss, without compilation. Central differences are computed "
-        "from Arbor's plain run, two per slot. Peak memory is that of the process, Python included.\n\n"
-        f"{tables}\n"
+def fits(record):
+    rows = [
+        [f.what, f"{f.offset:.4g} + {f.slope:.4g} x", f"{100 * f.deviation:.0f} %", "" if f.exponent is None else f"{f.exponent:.3f}"]
+        for f in fitted(record.rows)
+    ]
+    return table(["cost", "ns =", "greatest deviation", "exponent"], rows)
+
+
+def growths(record):
+    return table(["tool", "slots", "bytes per CV"], [[tool, slots, f"{b:.0f}"] for tool, slots, b in growth(record.rows)])
+
+
+def text(record):
+    """All tables, for the terminal."""
+    clocks = ", ".join(f"{s:.0f} s {what}" for what, s in record.seconds.items())
+    parts = [times(record), agreed(record), memories(record), growths(record), fits(record), met(record)]
+    return "\n\n".join([f"{record.date}, {record.machine}; {clocks}", *parts])
+
+
+HEADLINES = [
+    ("hh cable, 1000 CVs, plain", "cable 1000 P=12", "graddiff plain", ARBORS, "jaxley forward", 0),
+    ("hh cable, 1000 CVs, 12 slots", "cable 1000 P=12", "graddiff", ("arbor central differences",), "jaxley", 12),
+    ("hh cable, 1000 CVs, 100 slots", "cable 1000 P=100", "graddiff", (), "jaxley", 100),
+    ("olive cell, plain", "olive", "graddiff plain", ARBORS, "", 0),
+    ("olive cell, 12 slots", "olive", "graddiff", (), "", 12),
+    ("one homeostatic cell, 3 slots", "homeostasis 1", "graddiff", ("arbor, by hand",), "", 3),
+    (
+        "1000 homeostatic cells, 3 slots",
+        "homeostasis 1000",
+        "graddiff",
+        ("arbor, by hand", "arbor, by hand, two groups"),
+        "",
+        3,
+    ),
+]
+
+
+def headline(record):
+    """The block that README and page share."""
+
+    def ns(row):
+        return f"{row.ns_per_cv_step:.1f}" if row else ""
+
+    rows = []
+    for what, work, own, arbors, jaxley, slots in HEADLINES:
+        ours = find(record.rows, work, own, slots=slots)
+        if not ours:
+            continue
+        others = find(record.rows, work, "neuron") if slots == 0 else None
+        forward = find(record.rows, work if slots else "cable 1000 P=0", jaxley)
+        rows.append([what, ns(ours), ns(find(record.rows, work, *arbors, slots=slots)), ns(others), ns(forward)])
+    intro = (
+        f"ns per control volume and step, {record.date}, {record.machine}. One core; homeostatic cells on two. With slots: the "
+        "step with all sensitivities; in Arbor central differences (two plain runs per slot) or, of homeostatic cells, "
+        "the sensitivities written by hand; in Jaxley `value_and_grad`."
     )
+    body = table(["work", "graddiff", "Arbor", "NEURON", "Jaxley"], rows)
+    return f"{intro}\n\n{body}"
 
 
-def plot(rows, path):
-    """ns per CV-step against CVs, and against slots."""
-    import matplotlib
+def shortfalls(record):
+    """One sentence per acceptance line that is not met."""
+    wrong = [v for v in acceptance(record.rows, record.memory) if not v.met]
+    if not wrong:
+        return "Every line of the acceptance is met."
+    lines = []
+    for v in wrong:
+        bound = "at least" if v.rule == ">=" else "at most"
+        said = "was not measured" if v.figure is None else f"is {v.figure:.2f}"
+        lines.append(f"- {v.what}: {said}, wanted {bound} {v.limit:g}.")
+    return "Not met:\n\n" + "\n".join(lines)
 
-    matplotlib.use("svg")
-    from matplotlib import pyplot
 
-    matplotlib.rcParams["svg.hashsalt"] = "graddiff"
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    done = [r for r in rows if r.work.startswith("cable ")]
-    curves = sorted({(r.tool, r.slots) for r in done})
-    for tool, slots in curves:
-        points = sorted({(r.cvs, r.ns_per_cv_step) for r in done if (r.tool, r.slots) == (tool, slots)})
-        left.loglog(*zip(*points), ".-", label=f"{tool}, {slots} slots" if slots else tool)
-    for tool in sorted({r.tool for r in done if r.slots}):
-        for cvs in sorted({r.cvs for r in done}):
-            points = sorted((r.slots, r.ns_per_cv_step) for r in done if r.tool == tool and r.cvs == cvs and r.slots)
-            if len(points) > 1:
-                right.loglog(*zip(*points), ".-", label=f"{tool}, {cvs} CVs")
-    left.set(xlabel="control volumes", ylabel="ns per CV-step", title="hh cable")
-    right.set(xlabel="slots", ylabel="ns per CV-step", title="hh cable")
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
-        if axes.lines:
-            axes.legend(fontsize=6)
-    figure.savefig(path, metadata={"Date": None})
+def page(record, plot):
+    """docs/benchmarks.md; `plot` is the name of the picture."""
+    versions = sorted({f"{r.tool.split(',')[0].split(' ')[0]} {r.version}" for r in record.rows if r.version})
+    prose = (Path(__file__).parent / "page.md").read_text()
+    priority = (
+        "The measured processes went before all others (real-time priority)."
+        if record.realtime
+        else "Other processes could disturb: there was no right to real-time priority."
+    )
+    fields = {
+        "headline": headline(record),
+        "date": record.date,
+        "machine": record.machine,
+        "options": f" {record.options}" if record.options else "",
+        "versions": ", ".join(v.replace("arbor-build-catalogue", "arbor-build-catalogue of Arbor") for v in versions),
+        "priority": priority,
+        "measuring": f"{record.seconds.get('measuring', 0):.0f}",
+        "setup": f"{record.seconds.get('setting up', 0):.0f}",
+        "plot": plot,
+        "times": times(record),
+        "acceptance": met(record),
+        "shortfalls": shortfalls(record),
+        "agreements": agreed(record),
+        "memory": memories(record),
+        "growth": growths(record),
+        "fits": fits(record),
+    }
+    for key, value in fields.items():
+        prose = prose.replace("{{" + key + "}}", value)
+    return prose
+
+
+def readme(old, record):
+    """README with the block between its markers written again."""
+    if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(END) < old.index(BEGIN):
+        raise SystemExit(f"tests/bench: wants one `{BEGIN}` and after it one `{END}`")
+    head, rest = old.split(BEGIN)
+    return f"{head}{BEGIN}\n{headline(record)}\n{END}{rest.split(END)[1]}"
+
+
+def write(record, page_file, readme_file):
+    """Page and README block, as far as they are asked for."""
+    if page_file:
+        page_file.write_text(page(record, page_file.with_suffix(".svg").name))
+    if readme_file:
+        readme_file.write_text(readme(readme_file.read_text(), record))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("record", type=Path, help="what tests/bench/run --record has written")
+    parser.add_argument("--page", type=Path, help="write the page (Markdown) here")
+    parser.add_argument("--readme", type=Path, help="write the block between the markers of this file again")
+    parser.add_argument("--plot", type=Path, help="write the plot here, as .svg and .png (needs matplotlib)")
+    options = parser.parse_args()
+    record = Record.read(options.record.read_text())
+    print(text(record))
+    write(record, options.page, options.readme)
+    if options.plot:
+        from plot import plot
+
+        plot(record.rows, options.plot)
+
+
+if __name__ == "__main__":
+    main()
