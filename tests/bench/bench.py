@@ -398,7 +398,7 @@ def main():
         options.record = options.page.with_suffix(".json")
     said = [f"--only {options.only}"] * bool(options.only) + ["--quick"] * options.quick
     said += [f"--morphology {options.morphology.name}"] if options.morphology else []
-    record = report.Record(report.today(), report.machine(), " ".join(said), REALTIME)
+    record = report.Record(report.today(), report.machine(), " ".join(said), REALTIME, report.commit())
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(options, Path(scratch))

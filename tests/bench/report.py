@@ -38,6 +38,7 @@ class Record:
     machine: str
     options: str
     realtime: bool  # whether the measured processes went before others
+    commit: str = ""  # of graddiff
     seconds: dict = field(default_factory=dict)  # "measuring" and "setting up"
     rows: list = field(default_factory=list)
     memory: dict = field(default_factory=dict)  # what `graddiff bench` says of its arrays, by work
@@ -54,15 +55,20 @@ class Record:
         return record
 
 
+def first_line(*command):
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()[0].strip()
+    except (OSError, IndexError):
+        return f"no {command[0]}"
+
+
+def commit():
+    """Of the checkout that this file is in; it ends in -dirty if files have been changed since."""
+    return first_line("git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=10")
+
+
 def machine():
     """Processor, its number, compilers."""
-
-    def first_line(*command):
-        try:
-            return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()[0].strip()
-        except (OSError, IndexError):
-            return f"no {command[0]}"
-
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -215,6 +221,7 @@ def page(record, plot):
         "headline": headline(record),
         "date": record.date,
         "machine": record.machine,
+        "commit": record.commit,
         "options": f" {record.options}" if record.options else "",
         "versions": ", ".join(v.replace("arbor-build-catalogue", "arbor-build-catalogue of Arbor") for v in versions),
         "priority": priority,

@@ -187,7 +187,7 @@ class Agreement(unittest.TestCase):
 class Pages(unittest.TestCase):
     def record(self):
         agreements = [agreement("w", "arbor", Trace([0.0, 1.0], [-1.0, 1.0]), Trace([0.0, 1.0], [-1.0, 1.0]))]
-        return Record("2026-01-02", "a machine", "", True, {"measuring": 3.0}, ROWS, MEMORY, agreements)
+        return Record("2026-01-02", "a machine", "", True, "c0ffee", {"measuring": 3.0}, ROWS, MEMORY, agreements)
 
     def test_records_are_read_as_written(self):
         record = self.record()
