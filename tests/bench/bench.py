@@ -208,7 +208,16 @@ class Bench:
             sys.exit(f"tests/bench: two experiments are called {experiment['name']}")
         if folder in self.traces:
             return self.traces[folder]
-        check([self.graddiff, "run", self.write({**experiment, "name": f"{experiment['name']}-trace"}), "-o", folder, "--quiet"])
+        check(
+            [
+                self.graddiff,
+                "run",
+                self.write({**experiment, "name": f"{experiment['name']}-trace"}),
+                "-o",
+                folder,
+                "--quiet",
+            ]
+        )
         arrays = np.load(folder / "traces.npz")
         self.traces[folder] = Trace(arrays["t_ms"], arrays["values"][:, 0], None)
         return self.traces[folder]
@@ -216,8 +225,8 @@ class Bench:
     def compare(self, experiment, work, cvs, cells, tools, trace=None):
         """Runs the tools in turn and keeps their rows. Each tool comes with its number of slots.
 
-        All must have computed what graddiff did: the peers' voltages are compared with `trace`, the losses of graddiff's
-        own runs with that of the trace.
+        All must have computed what graddiff did: the peers' voltages are compared with `trace`, the losses of
+        graddiff's own runs with that of the trace.
         """
         print(f"{work}: {', '.join(tool.name for tool, _ in tools)}", file=sys.stderr, flush=True)
         start = time.perf_counter()
@@ -304,7 +313,9 @@ def homeostasis(bench):
     # Arbor's numbers depend on a mechanism's place: without noise all can be compared
     silent = X.homeostatic(1, 50.0, silent=True)
     theirs = bench.arbor(silent, "arbor, by hand", by_hand, rename=rename)
-    bench.agreements.append(agreement("homeostasis, no noise", theirs.name, bench.trace({**silent, "slots": []}), theirs.trace))
+    bench.agreements.append(
+        agreement("homeostasis, no noise", theirs.name, bench.trace({**silent, "slots": []}), theirs.trace)
+    )
     theirs.end()
     for count, duration in [(1, 2000.0), (10, 1000.0), (1000, 50.0)]:
         experiment = X.homeostatic(count, duration / 2 if bench.quick else duration)
@@ -313,7 +324,9 @@ def homeostasis(bench):
             grouping = "" if size == 1 else ", two groups"
             more = {"threads": 2, "group_size": size}
             # one cell of a group draws the numbers that ours draws
-            ours = bench.arbor(experiment, f"arbor, our catalogue{grouping}", variant="sensitivities", apart=size > 1, **more)
+            ours = bench.arbor(
+                experiment, f"arbor, our catalogue{grouping}", variant="sensitivities", apart=size > 1, **more
+            )
             theirs = bench.arbor(experiment, f"arbor, by hand{grouping}", by_hand, rename=rename, apart=True, **more)
             tools += [(ours, 3), (theirs, 3)]
         bench.compare(experiment, f"homeostasis {count}", count, count, tools, bench.trace(experiment))
@@ -332,7 +345,11 @@ def pyramidal(bench):
 
 def build(bench):
     """(e) seconds to build a catalogue of one mechanism with twelve slots; Arbor's is plain."""
-    made = [("hh/hh.mod", "hh", "gnabar"), ("ca_hva/ca_hva.mod", "ca_hva", "gbar"), ("na/na_markov.mod", "na_markov", "gbar")]
+    made = [
+        ("hh/hh.mod", "hh", "gnabar"),
+        ("ca_hva/ca_hva.mod", "ca_hva", "gbar"),
+        ("na/na_markov.mod", "na_markov", "gbar"),
+    ]
     for mod, mechanism, parameter in made:
         print(f"build {mechanism}", file=sys.stderr, flush=True)
         path = bench.write(X.build_time(mod, mechanism, parameter))
@@ -349,7 +366,10 @@ def hosts(bench):
     """(g) a catalogue of Arbor's in our host and in Arbor; and our own on one thread and on two."""
     duration = 50.0 if bench.quick else 100.0
     catalogue, _ = bench.arbor_catalogue("hh", [X.MECHANISMS / "hh/hh.mod"], native=False)
-    for experiment, cvs, cells in [(X.many_cables(1, 1000, duration), 1000, 1), (X.many_cables(100, 50, duration), 5000, 100)]:
+    for experiment, cvs, cells in [
+        (X.many_cables(1, 1000, duration), 1000, 1),
+        (X.many_cables(100, 50, duration), 5000, 100),
+    ]:
         path = bench.write(experiment)
         tools = [
             (Ours(bench, path, 1, "our host, arbor's catalogue", catalogue), 0),
@@ -377,7 +397,9 @@ def main():
     parser.add_argument("--plot", type=Path, help="write a plot here, as .svg and .png")
     parser.add_argument("--page", type=Path, help="write a page (Markdown) here, and beside it the plot and the record")
     parser.add_argument("--readme", type=Path, help="write the block between the markers of this file again")
-    parser.add_argument("--assert", dest="check", action="store_true", help="exit with 1 unless issue 4's acceptance is met")
+    parser.add_argument(
+        "--assert", dest="check", action="store_true", help="exit with 1 unless issue 4's acceptance is met"
+    )
     options = parser.parse_args()
     options.graddiff = options.graddiff.resolve()
     options.runs = (3 if options.quick else 5) if options.runs is None else options.runs

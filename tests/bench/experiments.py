@@ -89,7 +89,7 @@ OLIVE_SLOTS = {
 
 
 def olive(morphology, duration_ms):
-    """The inferior-olive cell, one control volume per branch, all twelve conductances; `morphology` is an SWC file or none."""
+    """The inferior-olive cell, one control volume per branch, twelve conductances; `morphology` is an SWC file or none."""
     shape = {"swc": str(Path(morphology).resolve())} if morphology else {"segments": tree(64, seed=4, tags=(1, 2, 3))}
     cell = {
         "name": "olive",
@@ -124,7 +124,14 @@ def homeostatic(count, duration_ms, silent=False):
         make["stimuli"] = [{"at": {"branch": 0, "pos": 0.5}, "pulses": [pulse]}]
     slots = [(p, "hh_homeo", p, "all") for p in ("gna", "gk", "gain")]
     cells = {"populations": [{"name": "c", "count": count, "cell": make}]}
-    return experiment(f"homeo-{count}{'-silent' if silent else ''}", ["homeostasis/hh_homeo.mod"], cells, duration_ms, slots, dt_ms=0.005)
+    return experiment(
+        f"homeo-{count}{'-silent' if silent else ''}",
+        ["homeostasis/hh_homeo.mod"],
+        cells,
+        duration_ms,
+        slots,
+        dt_ms=0.005,
+    )
 
 
 CHANNELS = {
@@ -167,7 +174,7 @@ def build_time(mod, mechanism, parameter):
 
 
 def tree(branches, seed, tags, length_um=(20, 60)):
-    """A soma, an axon and dendrites that fork in two until there are `branches` of them: segments in the experiment's format."""
+    """Segments of an experiment: a soma, an axon, and dendrites that fork in two until there are `branches` of all."""
     rng = random.Random(seed)
     soma, axon, dendrite = tags
     segments = [{"prox": [0, 0, 0, 8], "dist": [16, 0, 0, 8], "tag": soma}]

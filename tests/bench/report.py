@@ -118,7 +118,16 @@ def agreed(record):
         late = "" if a.late_ms is None or not a.spikes else f"{a.late_ms:.2g}"
         loss = shown(a.loss, "1e")
         rows.append([a.work, a.tool, a.spikes, shown(a.dv_mv, "1e"), late, shown(a.cosine, "4f"), loss, yes(a.passed)])
-    head = ["work", "tool", "spikes", "voltage, mV", "spike times, ms", "gradients, cosine", "loss, relative", "same work"]
+    head = [
+        "work",
+        "tool",
+        "spikes",
+        "voltage, mV",
+        "spike times, ms",
+        "gradients, cosine",
+        "loss, relative",
+        "same work",
+    ]
     return table(head, rows)
 
 
@@ -137,14 +146,21 @@ def memories(record):
 
 def fits(record):
     rows = [
-        [f.what, f"{f.offset:.4g} + {f.slope:.4g} x", f"{100 * f.deviation:.0f} %", "" if f.exponent is None else f"{f.exponent:.3f}"]
+        [
+            f.what,
+            f"{f.offset:.4g} + {f.slope:.4g} x",
+            f"{100 * f.deviation:.0f} %",
+            "" if f.exponent is None else f"{f.exponent:.3f}",
+        ]
         for f in fitted(record.rows)
     ]
     return table(["cost", "ns =", "greatest deviation", "exponent"], rows)
 
 
 def growths(record):
-    return table(["tool", "slots", "bytes per CV"], [[tool, slots, f"{b:.0f}"] for tool, slots, b in growth(record.rows)])
+    return table(
+        ["tool", "slots", "bytes per CV"], [[tool, slots, f"{b:.0f}"] for tool, slots, b in growth(record.rows)]
+    )
 
 
 def text(record):
@@ -187,8 +203,8 @@ def headline(record):
         forward = find(record.rows, work if slots else "cable 1000 P=0", jaxley)
         rows.append([what, ns(ours), ns(find(record.rows, work, *arbors, slots=slots)), ns(others), ns(forward)])
     intro = (
-        f"ns per control volume and step, {record.date}, {record.machine}. One core; homeostatic cells on two. With slots: the "
-        "step with all sensitivities; in Arbor central differences (two plain runs per slot) or, of homeostatic cells, "
+        f"ns per control volume and step, {record.date}, {record.machine}. "
+        "One core; homeostatic cells on two. With slots: the step with all sensitivities; in Arbor central differences (two plain runs per slot) or, of homeostatic cells, "
         "the sensitivities written by hand; in Jaxley `value_and_grad`."
     )
     body = table(["work", "graddiff", "Arbor", "NEURON", "Jaxley"], rows)
@@ -210,7 +226,9 @@ def shortfalls(record):
 
 def page(record, plot):
     """docs/benchmarks.md; `plot` is the name of the picture."""
-    versions = sorted({f"{r.tool.split(',')[0].split(' ')[0]} {r.version}" for r in record.rows if r.version})
+    versions = sorted(
+        {f"{r.tool.split(',')[0].split(' ')[0]} {r.version}" for r in record.rows if not r.tool.startswith("our")}
+    )
     prose = (Path(__file__).parent / "page.md").read_text()
     priority = (
         "The measured processes went before all others (real-time priority)."

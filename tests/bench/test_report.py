@@ -42,8 +42,16 @@ ROWS = [
     row("build na", "arbor-build-catalogue", 9, 0, 0 + 1),
 ]
 MEMORY = {
-    "small": {"plain": {"state_bytes_per_cv": 1}, "with_sensitivities": {"state_bytes_per_cv": 90}, "state_bound_bytes_per_cv": 100},
-    "large": {"plain": {"state_bytes_per_cv": 1}, "with_sensitivities": {"state_bytes_per_cv": 150}, "state_bound_bytes_per_cv": 100},
+    "small": {
+        "plain": {"state_bytes_per_cv": 1},
+        "with_sensitivities": {"state_bytes_per_cv": 90},
+        "state_bound_bytes_per_cv": 100,
+    },
+    "large": {
+        "plain": {"state_bytes_per_cv": 1},
+        "with_sensitivities": {"state_bytes_per_cv": 150},
+        "state_bound_bytes_per_cv": 100,
+    },
     "plain": {"plain": {"state_bytes_per_cv": 1}, "with_sensitivities": None, "state_bound_bytes_per_cv": 100},
 }
 
@@ -90,14 +98,24 @@ class Acceptance(unittest.TestCase):
 
 class Medians(unittest.TestCase):
     def test_of_a_peer(self):
-        peer = SimpleNamespace(name="p", version="1", steps=100, spec={"threads": 2}, seconds=[3.0, 1.0, 8.0], end=lambda: 7)
+        peer = SimpleNamespace(
+            name="p", version="1", steps=100, spec={"threads": 2}, seconds=[3.0, 1.0, 8.0], end=lambda: 7
+        )
         self.assertEqual(list(bench.Peer.rows(peer, "w", 10, 5, 4)), [Row("w", 10, 5, 4, 2, "p", "1", 3.0, 3e6, 7)])
 
     def test_of_ours_without_the_first_run(self):
         def cost(*seconds):
             return {"seconds_of_runs": list(seconds)}
 
-        said = {"loss": 1.0, "gradient": [2.0], "slots": 3, "steps": 100, "cvs": 10, "version": "1", "peak_rss_bytes": 7}
+        said = {
+            "loss": 1.0,
+            "gradient": [2.0],
+            "slots": 3,
+            "steps": 100,
+            "cvs": 10,
+            "version": "1",
+            "peak_rss_bytes": 7,
+        }
         said |= {"plain": cost(99, 3, 1, 2), "with_sensitivities": cost(99, 6, 4, 8)}
         process = SimpleNamespace(communicate=lambda line: (json.dumps(said), ""))
         whole = SimpleNamespace(memory={})
@@ -202,6 +220,10 @@ class Pages(unittest.TestCase):
         self.assertIn("| cable 1000 P=12 | 1000 | 12 | 1 | graddiff | 0.05 | 50.0 | 1.00 |  |", page)
         self.assertIn("| cable 1000 P=12 | 1000 | 0 | 1 | arbor | 0.05 | 50.0 | 2.50 |  |", page)
         self.assertIn("](plot.svg)", page)
+        self.assertIn(
+            "; arbor 1, arbor-build-catalogue of Arbor 1, graddiff 1, jaxley 1, neuron 1; graddiff at commit c0ffee.",
+            page,
+        )
         self.assertNotIn("{{", page)
 
     def test_the_block_of_a_readme(self):

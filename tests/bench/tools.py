@@ -1,7 +1,7 @@
 """One tool in a process of its own: python tools.py SPEC (a JSON object with `tool` and what that tool needs).
 
-Sets up, runs once unmeasured, and says {"version", "steps", "t_ms", "v_mv", "gradient"}: what it computed at the probe, so
-that all can be compared. Then, for every line on stdin, runs once and says {"seconds"}; at the end of stdin says
+Sets up, runs once unmeasured, and says {"version", "steps", "t_ms", "v_mv", "gradient"}: what it computed at the probe,
+so that all can be compared. Then, for every line on stdin, runs once and says {"seconds"}; at the end of stdin says
 {"peak_rss_bytes"}. Only the steps are timed.
 """
 
@@ -10,6 +10,7 @@ import os
 import resource
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -92,8 +93,8 @@ def jaxley(spec):
 
     The loss is that of `graddiff bench`: the mean square of the same samples; slots are factors of the parameters.
 
-    As its documentation advises: jitted, the default solver, nested checkpoints of two levels; the run without checkpoints
-    is tried as well, and the faster one is kept.
+    As its documentation advises: jitted, the default solver, nested checkpoints of two levels; the run without
+    checkpoints is tried as well, and the faster one is kept.
     """
     # the flags keep to one thread
     flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
@@ -148,7 +149,7 @@ def jaxley(spec):
     best = None
     # without a gradient there is nothing to keep for the way back
     for lengths in [None, [rows, level]] if spec["gradient"] else [None]:
-        work = lambda p, lengths=lengths: loss(p, lengths)
+        work = partial(loss, lengths=lengths)
         compiled = jax.jit(jax.value_and_grad(work, has_aux=True) if spec["gradient"] else work)
         timed(compiled)  # compiles
         seconds = min(timed(compiled) for _ in range(2))

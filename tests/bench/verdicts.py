@@ -6,7 +6,7 @@ import numpy as np
 
 # Arbor's own mechanisms, as its wheel brings them, and compiled for this processor: the faster one counts.
 ARBORS = ("arbor", "arbor, native")
-# Powers of the number of control volumes that count as linear, less 1, and deviations from a straight line in the slots.
+# Powers of the number of control volumes that count as linear, less 1; deviations from a straight line in the slots.
 EXPONENT, DEVIATION = 0.1, 0.2
 
 
@@ -124,9 +124,7 @@ def fit(what, points, power=False):
 def cables(rows):
     """graddiff's rows on hh cables. A plain row stands beside every row with slots: that of P = 0 counts."""
     own = [r for r in rows if r.work.startswith("cable ")]
-    return [
-        r for r in own if r.tool == "graddiff" or r.tool == "graddiff plain" and r.work.endswith(" P=0")
-    ]
+    return [r for r in own if r.tool == "graddiff" or r.tool == "graddiff plain" and r.work.endswith(" P=0")]
 
 
 def fitted(rows):
