@@ -89,7 +89,7 @@ OLIVE_SLOTS = {
 
 
 def olive(morphology, duration_ms):
-    """The inferior-olive cell, one control volume per branch, twelve conductances; `morphology` is an SWC file or none."""
+    """The inferior-olive cell, a control volume per branch, twelve slots; `morphology` is an SWC file or none."""
     shape = {"swc": str(Path(morphology).resolve())} if morphology else {"segments": tree(64, seed=4, tags=(1, 2, 3))}
     cell = {
         "name": "olive",

@@ -204,8 +204,9 @@ def headline(record):
         rows.append([what, ns(ours), ns(find(record.rows, work, *arbors, slots=slots)), ns(others), ns(forward)])
     intro = (
         f"ns per control volume and step, {record.date}, {record.machine}. "
-        "One core; homeostatic cells on two. With slots: the step with all sensitivities; in Arbor central differences (two plain runs per slot) or, of homeostatic cells, "
-        "the sensitivities written by hand; in Jaxley `value_and_grad`."
+        "One core; homeostatic cells on two. "
+        "With slots: the step with all sensitivities; in Arbor central differences (two plain runs per slot) or, of "
+        "homeostatic cells, the sensitivities written by hand; in Jaxley `value_and_grad`."
     )
     body = table(["work", "graddiff", "Arbor", "NEURON", "Jaxley"], rows)
     return f"{intro}\n\n{body}"

@@ -19,6 +19,8 @@ use crate::report::Progress;
 /// Builds the catalogue once, then runs the experiment plain and with sensitivities, in turn, and prints medians: what a
 /// run costs, what a gradient costs, and so how long `tune` takes per iteration. Only the steps are timed, with the
 /// experiment's samples; a run with sensitivities also sums up the gradient of a loss (mean square of the probes).
+/// A CV-step is one step of one control volume; ms per model second is what a simulated second takes. To compare with
+/// figures for one core give --threads 1.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -67,8 +69,10 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     })?;
     progress.finish("");
     let peak_rss_bytes = peak_rss_bytes();
+    let threads = rayon::current_num_threads();
     if context.json {
         let mut document = members(&result)?;
+        document.insert("threads".into(), json!(threads));
         document.insert("read_s".into(), json!(read_s));
         document.insert("build_s".into(), json!(build_s));
         document.insert("peak_rss_bytes".into(), json!(peak_rss_bytes));
@@ -76,7 +80,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         document.insert("version".into(), json!(env!("CARGO_PKG_VERSION")));
         context.print_json(&Value::Object(document))?;
     } else {
-        context.print(&table(&result, read_s, build_s, peak_rss_bytes))?;
+        context.print(&table(&result, threads, read_s, build_s, peak_rss_bytes))?;
     }
     Ok(ExitStatus::Done)
 }
@@ -107,23 +111,24 @@ fn peak_rss_bytes() -> Option<u64> {
     kib.checked_mul(1024)
 }
 
-fn table(result: &Bench, read_s: f64, build_s: f64, peak_rss_bytes: Option<u64>) -> String {
+fn table(result: &Bench, threads: usize, read_s: f64, build_s: f64, peak_rss_bytes: Option<u64>) -> String {
     let mut out = format!(
-        "{}: {}, {}, {}; {} of {} ms\n",
+        "{}: {}, {}, {}; {} in {} ms of model time; {}\n",
         result.name,
         count(result.cells, "cell"),
         count(result.cvs, "control volume"),
         count(result.slots, "slot"),
         count(result.steps, "step"),
-        result.duration_ms
+        result.duration_ms,
+        count(threads, "thread")
     );
     out.push_str(&format!(
-        "{:20}  {:>10}  {:>13}  {:>18}  {:>14}\n",
-        "", "seconds", "ns per CV-step", "ms per model second", "bytes per CV"
+        "{:20}  {:>10}  {:>14}  {:>19}  {:>20}\n",
+        "", "seconds", "ns per CV-step", "ms per model second", "array bytes per CV"
     ));
     let mut row = |name: &str, cost: &Cost| {
         out.push_str(&format!(
-            "{name:20}  {:>10.4}  {:>14.2}  {:>19.1}  {:>14.0}\n",
+            "{name:20}  {:>10.4}  {:>14.2}  {:>19.1}  {:>20.0}\n",
             cost.seconds, cost.ns_per_cv_step, cost.ms_per_model_second, cost.state_bytes_per_cv
         ));
     };
@@ -132,7 +137,7 @@ fn table(result: &Bench, read_s: f64, build_s: f64, peak_rss_bytes: Option<u64>)
         row("with sensitivities", cost);
     }
     if let Some(ratio) = result.ratio {
-        out.push_str(&format!("ratio {ratio:.2}; "));
+        out.push_str(&format!("with sensitivities {ratio:.2} times as long as plain; "));
     }
     out.push_str(&format!(
         "medians of {}; catalogue and cells {build_s:.2} s, reading and differentiating {read_s:.2} s",
