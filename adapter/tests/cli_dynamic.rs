@@ -414,10 +414,21 @@ fn bench_times_what_run_computes() {
     let out = folder.path().join("out");
     run("run", &experiment("tiny"), &["-o", text(&out)]).expect(0);
     let (loss, gradient) = loss_of(&out);
-    let result = run("bench", &experiment("tiny"), &["--json", "--runs", "2", "--threads", "3"])
-        .expect(0)
-        .json();
-    let counts = [("cells", 1), ("cvs", 1), ("slots", 2), ("steps", 400), ("runs", 2), ("threads", 3)];
+    let result = run(
+        "bench",
+        &experiment("tiny"),
+        &["--json", "--runs", "2", "--threads", "3"],
+    )
+    .expect(0)
+    .json();
+    let counts = [
+        ("cells", 1),
+        ("cvs", 1),
+        ("slots", 2),
+        ("steps", 400),
+        ("runs", 2),
+        ("threads", 3),
+    ];
     for (key, count) in counts {
         assert_eq!(result[key], count, "{key}");
     }
@@ -443,8 +454,14 @@ fn bench_times_what_run_computes() {
     if cfg!(target_os = "linux") {
         assert!(result["peak_rss_bytes"].as_u64().unwrap() > 1 << 20);
     }
-    let table = run("bench", &experiment("tiny"), &["--runs", "1", "--threads", "1"]).expect(0).stdout;
-    for part in ["10 ms of model time; 1 thread\n", "ns per CV-step", "times as long as plain; medians of 1 run;"] {
+    let table = run("bench", &experiment("tiny"), &["--runs", "1", "--threads", "1"])
+        .expect(0)
+        .stdout;
+    for part in [
+        "10 ms of model time; 1 thread\n",
+        "ns per CV-step",
+        "times as long as plain; medians of 1 run;",
+    ] {
         assert!(table.contains(part), "{table}");
     }
 }
