@@ -154,6 +154,41 @@ mod tests {
         }
     }
 
+    /// Cells of one CV are solved apart from trees; each must come out as it does beside a cell that has a face.
+    #[test]
+    fn single_nodes_have_the_bits_of_those_in_trees() {
+        let mut random = Random(0x2545_f491_4f6c_dd1d);
+        let n = 11;
+        let mut column = |low: f64, high: f64| {
+            (0..n + 2)
+                .map(|_| low + (high - low) * random.unit())
+                .collect::<Vec<_>>()
+        };
+        let (area, mut capacitance, face) = (column(1.0, 500.0), column(0.1, 5.0), column(1e-3, 10.0));
+        let (current, mut conductance, v) = (column(-1.0, 1.0), column(0.0, 2.0), column(-90.0, 40.0));
+        (capacitance[3], conductance[3]) = (0.0, 0.0);
+        let cells: Vec<Range<usize>> = (0..n).map(|k| k..k + 1).collect();
+        let mut solved = v[..n].to_vec();
+        CableSolver::new(&vec![None; n], &cells, &capacitance[..n], &area[..n], &vec![0.0; n]).solve(
+            &mut solved,
+            &current[..n],
+            &conductance[..n],
+            0.025,
+        );
+        let mut parent = vec![None; n + 2];
+        parent[n + 1] = Some(n);
+        let with_tree: Vec<Range<usize>> = cells.into_iter().chain([n..n + 2]).collect();
+        let mut beside = v;
+        CableSolver::new(&parent, &with_tree, &capacitance, &area, &face).solve(
+            &mut beside,
+            &current,
+            &conductance,
+            0.025,
+        );
+        let bits = |x: &[f64]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&solved), bits(&beside[..n]));
+    }
+
     #[test]
     fn leaves_a_cell_without_any_equation_alone() {
         let mut solver = CableSolver::new(&[None], std::slice::from_ref(&(0..1)), &[0.0], &[0.0], &[0.0]);

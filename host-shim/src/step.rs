@@ -132,8 +132,12 @@ impl Group {
 }
 
 /// Without branches, so that it is done by the vector.
+#[inline]
 fn all_finite(values: &[f64]) -> bool {
     const LANES: usize = 8;
+    if let [only] = values {
+        return only.is_finite();
+    }
     // 0 · x is 0 for a finite x, NaN for others; one sum per lane, because a single one would be a chain.
     let mut sums = [0.0; LANES];
     let mut blocks = values.chunks_exact(LANES);

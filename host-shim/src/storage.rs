@@ -96,14 +96,14 @@ impl SharedStorage {
 
     /// Step 3 of the loop: currents and conductances start from zero.
     pub(crate) fn zero_currents(&mut self) {
-        self.current.fill(0.0);
-        self.conductance.fill(0.0);
+        self.current.set_all(0.0);
+        self.conductance.set_all(0.0);
         for ion in &mut self.ions {
-            ion.current.fill(0.0);
+            ion.current.set_all(0.0);
         }
         // Their emptiness would cost a cell of one CV as much as filling them.
         if self.has_conductivities {
-            self.ions.iter_mut().for_each(|ion| ion.conductivity.fill(0.0));
+            self.ions.iter_mut().for_each(|ion| ion.conductivity.set_all(0.0));
         }
     }
 

@@ -110,8 +110,9 @@ fn run_group(
     chunk: std::ops::Range<usize>,
     mut due: &[usize],
 ) -> Stop {
+    let mut t0_ms = steps.edges(chunk.start).0;
     for step in chunk {
-        let (t0_ms, t1_ms) = steps.edges(step);
+        let t1_ms = steps.edges(step).1;
         group.currents(t0_ms, t1_ms - t0_ms, inbox.due(t1_ms));
         while let Some((_, rest)) = due.split_first().filter(|(next, _)| **next == step) {
             track.sample(group);
@@ -120,6 +121,7 @@ fn run_group(
         if let Err(error) = group.advance(t0_ms, t1_ms) {
             return Some((step, error));
         }
+        t0_ms = t1_ms;
     }
     None
 }

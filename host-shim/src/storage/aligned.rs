@@ -45,6 +45,17 @@ impl<T: Copy> Aligned<T> {
         array
     }
 
+    /// Sets all values.
+    #[inline]
+    pub(crate) fn set_all(&mut self, value: T) {
+        match &mut **self {
+            // A cell of one CV has a dozen such arrays, and a call to fill one takes longer than the rest of the step's
+            // bookkeeping.
+            [only] => *only = value,
+            values => values.fill(value),
+        }
+    }
+
     pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
         self.buffer.as_mut_ptr().wrapping_add(self.start)
     }
