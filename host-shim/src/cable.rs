@@ -177,7 +177,7 @@ mod tests {
         );
         let mut parent = vec![None; n + 2];
         parent[n + 1] = Some(n);
-        let with_tree: Vec<Range<usize>> = cells.into_iter().chain([n..n + 2]).collect();
+        let with_tree: Vec<Range<usize>> = cells.into_iter().chain(std::iter::once(n..n + 2)).collect();
         let mut beside = v;
         CableSolver::new(&parent, &with_tree, &capacitance, &area, &face).solve(
             &mut beside,
