@@ -15,7 +15,7 @@ use pulp::{Simd, WithSimd};
 
 use super::{GROUPS, KEY_TAIL, threefry};
 
-/// Numbers that are worked on side by side: two of the widest registers, so that one does not wait for the other.
+/// Numbers that are worked on side by side: four registers of AVX2, so that one need not wait for the other.
 pub(super) const LANES: usize = 16;
 /// Greatest error of the library's functions, units in the last place.
 const LIBRARY_ERROR: f64 = 0.53;
