@@ -396,6 +396,7 @@ def main():
     parser.add_argument("--record", type=Path, help="write all results here, for report.py")
     parser.add_argument("--plot", type=Path, help="write a plot here, as .svg and .png")
     parser.add_argument("--page", type=Path, help="write a page (Markdown) here, and beside it the plot and the record")
+    parser.add_argument("--note", default="", help="a sentence for page and README, on what disturbed or is special")
     parser.add_argument("--readme", type=Path, help="write the block between the markers of this file again")
     parser.add_argument(
         "--assert", dest="check", action="store_true", help="exit with 1 unless issue 4's acceptance is met"
@@ -420,7 +421,7 @@ def main():
         options.record = options.page.with_suffix(".json")
     said = [f"--only {options.only}"] * bool(options.only) + ["--quick"] * options.quick
     said += [f"--morphology {options.morphology.name}"] if options.morphology else []
-    record = report.Record(report.today(), report.machine(), " ".join(said), REALTIME, report.commit())
+    record = report.Record(report.today(), report.machine(), " ".join(said), REALTIME, report.commit(), options.note)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(options, Path(scratch))

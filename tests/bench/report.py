@@ -39,6 +39,7 @@ class Record:
     options: str
     realtime: bool  # whether the measured processes went before others
     commit: str = ""  # of graddiff
+    note: str = ""  # --note
     seconds: dict = field(default_factory=dict)  # "measuring" and "setting up"
     rows: list = field(default_factory=list)
     memory: dict = field(default_factory=dict)  # what `graddiff bench` says of its arrays, by work
@@ -209,7 +210,7 @@ def headline(record):
         "homeostatic cells, the sensitivities written by hand; in Jaxley `value_and_grad`."
     )
     body = table(["work", "graddiff", "Arbor", "NEURON", "Jaxley"], rows)
-    return f"{intro}\n\n{body}"
+    return "\n\n".join([intro, *[record.note] * bool(record.note), body])
 
 
 def shortfalls(record):

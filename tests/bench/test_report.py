@@ -205,7 +205,9 @@ class Agreement(unittest.TestCase):
 class Pages(unittest.TestCase):
     def record(self):
         agreements = [agreement("w", "arbor", Trace([0.0, 1.0], [-1.0, 1.0]), Trace([0.0, 1.0], [-1.0, 1.0]))]
-        return Record("2026-01-02", "a machine", "", True, "c0ffee", {"measuring": 3.0}, ROWS, MEMORY, agreements)
+        return Record(
+            "2026-01-02", "a machine", "", True, "c0ffee", "Noisy.", {"measuring": 3.0}, ROWS, MEMORY, agreements
+        )
 
     def test_records_are_read_as_written(self):
         record = self.record()
@@ -219,6 +221,7 @@ class Pages(unittest.TestCase):
         self.assertIn("| hh cable, 1000 CVs, 12 slots | 50.0 | 960.0 |  | 600.0 |", page)
         self.assertIn("| cable 1000 P=12 | 1000 | 12 | 1 | graddiff | 0.05 | 50.0 | 1.00 |  |", page)
         self.assertIn("| cable 1000 P=12 | 1000 | 0 | 1 | arbor | 0.05 | 50.0 | 2.50 |  |", page)
+        self.assertIn("\nNoisy.\n", page)
         self.assertIn("](plot.svg)", page)
         self.assertIn(
             "; arbor 1, arbor-build-catalogue of Arbor 1, graddiff 1, jaxley 1, neuron 1; graddiff at commit c0ffee.",
