@@ -381,14 +381,20 @@ def hosts(bench):
         bench.compare(experiment, f"hosts {experiment['name']}", cvs, cells, tools)
 
 
-WORKS = {"a": cable, "b": olive, "c": homeostasis, "d": pyramidal, "e": build, "g": hosts}
+# (f), memory, comes with all of them; the processes' is that of (a)
+WORKS = {"a": cable, "b": olive, "c": homeostasis, "d": pyramidal, "e": build, "f": cable, "g": hosts}
+
+
+def said(work):
+    """The first line of its documentation, without its letter."""
+    return work.__doc__.splitlines()[0].split(") ", 1)[1].strip().rstrip(".")
 
 
 def main():
     parser = argparse.ArgumentParser(prog="tests/bench/run", description=__doc__)
     parser.add_argument("graddiff", type=Path, help=argparse.SUPPRESS)
-    works = "; ".join(f"{key}: {work.__doc__.split(') ')[1].strip()}" for key, work in WORKS.items())
-    parser.add_argument("--only", metavar="a,b", help=f"these works only. {works} (f, memory, comes with all)")
+    works = "; ".join(f"{key}: {said(work)}" for key, work in WORKS.items() if key != "f")
+    parser.add_argument("--only", metavar="a,b", help=f"these works only. {works}; f: memory, comes with all")
     parser.add_argument("--quick", action="store_true", help="shorter works: five minutes without setting up")
     parser.add_argument("--runs", type=int, help="rounds; the medians count (5; 3 with --quick)")
     parser.add_argument("--morphology", type=Path, help="SWC file of the olive cell; a generated tree if absent")
@@ -405,6 +411,8 @@ def main():
     options.graddiff = options.graddiff.resolve()
     options.runs = (3 if options.quick else 5) if options.runs is None else options.runs
     chosen = options.only.split(",") if options.only else list(WORKS)
+    if {"a", "f"} <= set(chosen):
+        chosen.remove("f")
     if unknown := [w for w in chosen if w not in WORKS]:
         parser.error(f"no work {', '.join(unknown)}; there are {', '.join(WORKS)}")
     if options.runs < 1:
@@ -414,14 +422,18 @@ def main():
     for path in (options.json, options.record, options.plot, options.page):
         if path and not path.absolute().parent.is_dir():
             parser.error(f"no folder {path.parent}")  # now, not after half an hour
+    if options.readme and not options.readme.is_file():
+        parser.error(f"no file {options.readme}")
     if options.readme:
         report.readme(options.readme.read_text(), report.Record("", "", "", False))
 
     if options.page and not options.record:
         options.record = options.page.with_suffix(".json")
-    said = [f"--only {options.only}"] * bool(options.only) + ["--quick"] * options.quick
-    said += [f"--morphology {options.morphology.name}"] if options.morphology else []
-    record = report.Record(report.today(), report.machine(), " ".join(said), REALTIME, report.commit(), options.note)
+    if options.json and options.json == options.record:
+        parser.error(f"--json and the record would both be {options.json}")
+    given = [f"--only {options.only}"] * bool(options.only) + ["--quick"] * options.quick
+    given += [f"--morphology {options.morphology.name}"] if options.morphology else []
+    record = report.Record(report.today(), report.machine(), " ".join(given), REALTIME, report.commit(), options.note)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(options, Path(scratch))
