@@ -39,9 +39,8 @@ fn main() -> Outcome<()> {
         paint.parameters.extend(columns.zip(tree.row(instance)));
         cell.densities.push(paint);
     }
-    for ion in [Names::voltage_ion("gna"), Names::conductance_ion("gna")] {
-        cell.ions.insert(ion, IonProperties::new(1, 0.0, 0.0, 0.0));
-    }
+    cell.ions
+        .insert(Names::voltage_ion("gna"), IonProperties::new(1, 0.0, 0.0, 0.0));
 
     // 4. Run, and read u with the weights by which a voltage probe at the same place reads V.
     let run = |cell: CellDescription, kinds: [ProbeKind; 2]| -> Outcome<Vec<f64>> {

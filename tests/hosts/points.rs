@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use compiler::emit::Names;
-use graddiff::plan::export::{Place, Quantity, Variable, inside, voltage_sensitivity};
+use graddiff::plan::export::{Place, Quantity, Variable, inside};
 use graddiff::plan::{Plan, PlannedCell, Variant};
 use host_shim::{Location, ProbeKind};
 
@@ -117,20 +117,16 @@ pub(crate) fn sensitivities(plan: &Plan, slot: usize) -> Vec<Point> {
     for (c, cell) in plan.cells.iter().enumerate().filter(holding) {
         let tree = cell.tree.as_ref().expect("there are slots");
         for &cv in &tree.cv {
-            let (mechanism, state) = voltage_sensitivity(slot);
-            let at = inside(cell, cv).expect("CVs of the carrier have a length");
+            let (ion, at) = (Names::voltage_ion(slot), inside(cell, cv));
+            let at = at.expect("CVs of the carrier have a length");
             points.push(Point {
                 lane: "V".into(),
                 arbor: Quantity {
                     cell: c,
-                    of: Variable::State {
-                        mechanism: mechanism.into(),
-                        state,
-                        at,
-                    },
+                    of: Variable::IonInternal { ion: ion.clone(), at },
                 },
                 shim: ProbeKind::IonInternalInterpolated {
-                    ion: Names::voltage_ion(slot),
+                    ion,
                     weights: vec![(cv, 1.0)],
                 },
             });

@@ -95,7 +95,6 @@ pub(crate) fn add_carrier(cell: &mut CellDescription, slots: &[String]) {
     let ion = IonProperties::new(1, 0.0, 0.0, 0.0);
     for slot in slots {
         cell.ions.insert(format!("gd_u__{slot}"), ion.clone());
-        cell.ions.insert(format!("gd_g__{slot}"), ion.clone());
     }
     let cvs = discretise(&cell.morphology, &cell.policy, &cell.properties).expect("the cell can be cut");
     let table = TreeTable::new(&cvs).expect("the cell has area");

@@ -151,7 +151,6 @@ fn carry(plan: &Plan, cell: &PlannedCell, description: &mut CellDescription) {
         .collect();
     for slot in &plan.compiled.slots.names {
         description.ions.insert(Names::voltage_ion(slot), nothing.clone());
-        description.ions.insert(Names::conductance_ion(slot), nothing.clone());
         for ion in &moving {
             // charge and diffusivity are the ion's own: the derivative of its concentration spreads as the ion does
             let mut tangent = IonProperties::new(cell.ions[*ion].valence, 0.0, 0.0, 0.0);

@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use compiler::emit::Names;
 use host_shim::{CvPolicy, EventTimes, ProbeKind, PropertyMap, Schedule};
 
 use super::describe::{Variant, describe};
@@ -282,11 +281,6 @@ pub fn sample_times_ms(time: &crate::experiment::Simulation) -> Vec<f64> {
 pub fn inside(cell: &PlannedCell, cv: usize) -> Option<Place> {
     let cable = cell.discretisation.cables.get(cv)?.iter().find(|c| c.prox < c.dist)?;
     Some((cable.branch, 0.5 * (cable.prox + cable.dist)))
-}
-
-/// Where the carrier keeps ∂V/∂slot: its mechanism and state.
-pub fn voltage_sensitivity(slot: &str) -> (&'static str, String) {
-    (Names::CARRIER, Names::sensitivity("v", slot))
 }
 
 fn cable_row(cable: &host_shim::Cable) -> CableRow {

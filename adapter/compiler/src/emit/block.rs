@@ -277,6 +277,9 @@ impl Unit<'_> {
         } else {
             signature
         };
+        if hook == Hook::Currents && !self.terms().is_empty() {
+            let _ = writeln!(out, "    gd_present[{}] = pp;", self.contributor);
+        }
         out.push_str(&self.scalars(&code.leaves));
         out.push_str(&code.hoisted);
         if self.forgets(hook) {
@@ -299,7 +302,10 @@ impl Unit<'_> {
         for destination in outputs.iter().filter_map(|&(o, _)| self.destination(hook, o)) {
             out.push_str(&self.closing(&destination, "        "));
         }
-        out.push_str(&self.second_loop(hook, sums, &partials));
+        out.push_str(&self.second_loop(hook, &self.own_sums(hook), &partials));
+        if hook == Hook::Currents {
+            out.push_str(&self.copies());
+        }
         out.push_str("    }\n");
         if hook == Hook::Init {
             out.push_str(&self.multiplicity());
@@ -352,7 +358,7 @@ impl Unit<'_> {
             }
         }
         let (mut count, weighed) = (0, self.weighs_partials(hook));
-        for &(_, expr) in self.sums(hook).iter().flat_map(|(_, sum)| sum) {
+        for &(_, expr) in self.own_sums(hook).iter().flat_map(|(_, sum)| sum) {
             if partials.contains_key(&expr) {
                 continue;
             }
@@ -370,6 +376,13 @@ impl Unit<'_> {
             };
             let _ = writeln!(stores, "            d{count}[j] = {value};");
             partials.insert(expr, format!("d{count}[j]"));
+        }
+        for (column, name, expr) in self.term_columns().into_iter().filter(|_| hook == Hook::Currents) {
+            let _ = writeln!(
+                declarations,
+                "        double* restrict {name} = pp->state_vars[{column}] + begin;"
+            );
+            let _ = writeln!(stores, "            {name}[j] = w * ({});", code.values[&expr]);
         }
         let mut text = declarations;
         text.push_str(&pointers);

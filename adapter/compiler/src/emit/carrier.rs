@@ -10,8 +10,10 @@
 //! first instance below it. Instances come in the order of their CVs, so parents precede children and one sweep each way
 //! solves the tree; offsets are relative, so several cells in a group need no bookkeeping.
 //!
-//! The matrix is factorised once a step. The sweeps are chains of dependent operations, so eight slots are solved side by
+//! The matrix is factorised once a step. The sweeps are chains of dependent operations, so twelve slots are solved side by
 //! side, their right-hand sides interleaved (the C is in `gd_carrier.h`).
+
+use std::fmt::Write as _;
 
 use super::{Names, Slots, Tables, carrier_ions, forgetting, tables};
 use crate::ir::mechanism::{Field, Kind};
@@ -28,7 +30,7 @@ pub const PARAMETERS: [(&str, &str); 7] = [
 ];
 
 /// What the solve keeps between its sweeps.
-const SCRATCH: [(&str, &str); 7] = [
+const SCRATCH: [(&str, &str); 10] = [
     ("v_prev", "mV"),
     ("g_sum", "uS"),
     ("inverse", "1/uS"),
@@ -36,21 +38,64 @@ const SCRATCH: [(&str, &str); 7] = [
     ("chained", ""),
     ("fork_inverse", "1/uS"),
     ("fork_number", ""),
+    ("own", "uS"),
+    ("area", "1e3 um2"),
+    ("fallen", "1e3 um2 mV"),
 ];
 
-/// Columns of room for right-hand sides: 8 slots side by side, and as much for forks, of which there are at most half as
+/// Columns of room for right-hand sides: 12 slots side by side, and as much for forks, of which there are at most half as
 /// many as instances.
-const ROOM: usize = 12;
+const ROOM: usize = 18;
+
+const CONTRIBUTOR: &str = r"/* What the carrier asks of a mechanism: to merge its partials, and to add its terms for `used` slots from `first` on, in
+ * the n instances from `begin` on, to sums, of which each slot has GD_BLOCK. `ordered`: one instance on each CV at most,
+ * in their order; u: where the slots' ions begin. */
+typedef struct gd_contributor {
+    void (*weigh)(arb_mechanism_ppack*, const gd_rows*);
+    void (*contribute)(arb_mechanism_ppack*, uint32_t, uint32_t, uint32_t, uint32_t, double*);
+    bool ordered;
+    uint32_t u;
+} gd_contributor;
+static const gd_contributor gd_contributors[] = {
+";
 
 const KERNELS: &str = include_str!("gd_carrier.h");
 
-/// Hooks and tables of the carrier.
-pub(super) fn emit(slots: &Slots) -> String {
+/// A mechanism that the carrier asks for terms.
+pub(super) struct Contributor {
+    pub(super) symbol: String,
+    /// Whether its instances come in the order of their CVs, one on each.
+    pub(super) ordered: bool,
+    /// Number of its own ions; those of the carrier follow.
+    pub(super) ions: usize,
+}
+
+/// What mechanisms need to report to the carrier.
+pub(super) fn reports(contributors: usize) -> String {
+    format!(
+        "#define GD_CONTRIBUTORS {contributors}u
+/* Common to the right-hand sides of all slots, by CV: rhs = own u - area Di + fallen Dg. */
+typedef struct gd_rows {{ double *own, *area, *fallen; }} gd_rows;
+/* Who computed currents in this step: a host's thread works on one group of cells at a time. The carrier, whose
+ * compute_currents comes first, empties it. */
+static _Thread_local arb_mechanism_ppack* gd_present[GD_CONTRIBUTORS + 1];
+
+"
+    )
+}
+
+/// Hooks and tables of the carrier; follows the mechanisms.
+pub(super) fn emit(slots: &Slots, contributors: &[Contributor]) -> String {
     let mut out = format!(
         "/* ---- {} ---- */\n#define N_SLOTS {}u\n",
         Names::CARRIER,
         slots.names.len()
     );
+    out.push_str(CONTRIBUTOR);
+    for Contributor { symbol, ordered, ions } in contributors {
+        let _ = writeln!(out, "    {{{symbol}_weigh, {symbol}_contribute, {ordered}, {ions}}},");
+    }
+    out.push_str("    {0}\n};\n\n");
     out.push_str(KERNELS);
     out.push_str("#undef N_SLOTS\n\n");
     let field = |name: &str, unit: &str, default: f64| Field {
@@ -62,12 +107,6 @@ pub(super) fn emit(slots: &Slots) -> String {
     let parameters: Vec<Field> = PARAMETERS.iter().map(|(n, u)| field(n, u, 0.0)).collect();
     let mut states: Vec<Field> = SCRATCH.iter().map(|(n, u)| field(n, u, 0.0)).collect();
     states.extend((0..ROOM).map(|i| field(&format!("room_{i}"), "", 0.0)));
-    states.extend(
-        slots
-            .names
-            .iter()
-            .map(|s| field(&Names::sensitivity("v", s), "mV", 0.0)),
-    );
     out.push_str(&tables(&Tables {
         name: Names::CARRIER,
         kind: Kind::Density,

@@ -36,30 +36,38 @@ pub fn emit(entries: &[Entry<'_>], slots: &Slots, abi: AbiLevel, integrator: Int
     out.push_str(SHARED);
     let mut names = Vec::new();
     let has_slots = !slots.names.is_empty();
+    let reports = |tangent: &&Tangent| !Unit::augmented(tangent, slots, 0).terms().is_empty();
+    let contributors = entries.iter().filter_map(|e| e.tangent).filter(reports).count();
     if has_slots {
-        out.push_str(&carrier::emit(slots));
+        out.push_str(&carrier::reports(contributors));
         names.push(Names::CARRIER.to_string());
     }
+    let mut carried = Vec::new();
     for entry in entries {
         let plain = Unit {
             name: entry.plain.name.clone(),
             mechanism: entry.plain,
             tangent: None,
             diverging: Vec::new(),
+            contributor: 0,
         };
         out.push_str(&plain.emit());
         names.push(plain.name);
         if let (Some(tangent), true) = (entry.tangent, has_slots) {
-            let name = Names::augmented(&tangent.mechanism.name);
-            let unit = Unit {
-                name,
-                mechanism: &tangent.mechanism,
-                tangent: Some((tangent, slots)),
-                diverging: tangent.mechanism.graph.diverging(),
-            };
+            let unit = Unit::augmented(tangent, slots, carried.len());
             out.push_str(&unit.emit());
+            if !unit.terms().is_empty() {
+                carried.push(carrier::Contributor {
+                    symbol: Names::symbol(&unit.name),
+                    ordered: !unit.repeats(),
+                    ions: unit.mechanism.ions.len(),
+                });
+            }
             names.push(unit.name);
         }
+    }
+    if has_slots {
+        out.push_str(&carrier::emit(slots, &carried));
     }
     out.push_str(&describe(&names, slots, integrator));
     out

@@ -1,10 +1,10 @@
 enum { GD_PARENT, GD_G_FACE, GD_VIA_FORK, GD_FORK_OFFSET, GD_FORK_G, GD_HOSTS_FORK, GD_CAP };
-enum { GD_V_PREV, GD_G_SUM, GD_INVERSE, GD_FACTOR, GD_CHAINED, GD_FORK_INVERSE, GD_FORK_NUMBER, GD_ROOM,
-       GD_U = GD_ROOM + 12 };
+enum { GD_V_PREV, GD_G_SUM, GD_INVERSE, GD_FACTOR, GD_CHAINED, GD_FORK_INVERSE, GD_FORK_NUMBER,
+       GD_OWN, GD_AREA, GD_FALLEN, GD_ROOM, GD_COLUMNS = GD_ROOM + 18 };
 
 /* Slots are solved GD_LANES at a time, side by side: the sweeps along the tree are chains of dependent operations, and
  * this many of them run in the time of one. */
-enum { GD_LANES = 8 };
+enum { GD_LANES = 12 };
 
 /* The tree's right-hand sides, `lanes` per CV, then per fork; room for them is a block of state columns. */
 typedef struct gd_tree {
@@ -23,20 +23,32 @@ GD_INLINE double* gd_fork_rhs(const gd_tree* t, int32_t host, const int lanes) {
 typedef double gd_row __attribute__((vector_size(32)));
 GD_INLINE gd_row gd_load(const double* from) { gd_row r; memcpy(&r, from, sizeof r); return r; }
 GD_INLINE void gd_store(double* to, gd_row r) { memcpy(to, &r, sizeof r); }
-/* A row of right-hand sides: eight lanes, or four. */
-typedef struct gd_lanes { gd_row low, high; } gd_lanes;
+/* a b + c, rounded once where the machine can: the sweeps wait for nothing else. */
+#if defined(__FMA__) && defined(__GNUC__) && !defined(__clang__)
+#define gd_row_fma(a, b, c) ((gd_row)__builtin_ia32_vfmaddpd256(a, b, c))
+#elif defined(__FMA__) && defined(__clang__)
+#define gd_row_fma(a, b, c) __builtin_elementwise_fma(a, b, c)
+#else
+#define gd_row_fma(a, b, c) ((a) * (b) + (c))
+#endif
+/* A row of right-hand sides: twelve lanes, or eight, or four. */
+typedef struct gd_lanes { gd_row low, middle, high; } gd_lanes;
 GD_INLINE gd_lanes gd_read(const double* from, const int lanes) {
-    gd_lanes x = {gd_load(from), {0}};
-    if (lanes == 8) x.high = gd_load(from + 4);
+    gd_lanes x = {gd_load(from), {0}, {0}};
+    if (lanes > 4) x.middle = gd_load(from + 4);
+    if (lanes > 8) x.high = gd_load(from + 8);
     return x;
 }
 GD_INLINE void gd_write(double* to, const gd_lanes x, const int lanes) {
     gd_store(to, x.low);
-    if (lanes == 8) gd_store(to + 4, x.high);
+    if (lanes > 4) gd_store(to + 4, x.middle);
+    if (lanes > 8) gd_store(to + 8, x.high);
 }
 /* a f + b */
 GD_INLINE gd_lanes gd_scaled_plus(const gd_lanes a, const double f, const gd_lanes b) {
-    const gd_lanes sum = {a.low * f + b.low, a.high * f + b.high};
+    const gd_row factor = {f, f, f, f};
+    const gd_lanes sum = {gd_row_fma(a.low, factor, b.low), gd_row_fma(a.middle, factor, b.middle),
+                          gd_row_fma(a.high, factor, b.high)};
     return sum;
 }
 /* *at += a f */
@@ -44,50 +56,84 @@ GD_INLINE void gd_add(double* at, const gd_lanes a, const double f, const int la
     gd_write(at, gd_scaled_plus(a, f, gd_read(at, lanes)), lanes);
 }
 
-/* From the leaves to the roots: x_parent += factor x. The first time in a step the matrix is eliminated on the way,
- * which leaves the inverses of the diagonal for all slots: two chains of operations in the time of one. */
-GD_INLINE void gd_sweep_up(const gd_tree* t, const int lanes, const int eliminate) {
-    gd_lanes below = {{0}, {0}};
-    double f = 0.0, carry = 0.0;
+/* Eliminates a run of chained CVs, from `end - 1` up to `begin`. With the diagonals D the pivots are E = D - g^2/E_below,
+ * a chain of divisions. Of the ratios in E = D q/q_below, q = q_below - g^2/(D D_below) q_two_below, only the products
+ * wait for each other. q shrinks by half at most, so a block of CVs cannot underflow. */
+static void gd_eliminate_run(const gd_tree* t, const int32_t begin, int32_t end) {
+    double below = 0.0; /* what the run beyond the block takes from its last diagonal */
+    while (end > begin) {
+        const int32_t n = end - begin < (int32_t)GD_BLOCK ? end - begin : (int32_t)GD_BLOCK, from = end - n;
+        double *restrict pivot = t->inverse + from, *restrict factor = t->factor + from, r[GD_BLOCK], q[GD_BLOCK + 2];
+        const double* g = t->g_face + from;
+        pivot[n - 1] -= below;
+        GD_VECTORISE
+        for (int32_t j = 0; j < n; ++j) r[j] = 1.0 / pivot[j];
+        q[n] = q[n - 1] = 1.0;
+        GD_VECTORISE
+        for (int32_t j = 0; j < n - 1; ++j) factor[j] = g[j + 1] * g[j + 1] * r[j] * r[j + 1];
+        for (int32_t j = n - 2; j >= 0; --j) q[j] = gd_fma(-factor[j], q[j + 2], q[j + 1]);
+        GD_VECTORISE
+        for (int32_t j = 0; j < n; ++j) {
+            const double inverse = r[j] * (q[j + 1] / q[j]);
+            pivot[j] = inverse;
+            factor[j] = g[j] * inverse;
+        }
+        below = g[0] * factor[0];
+        end = from;
+    }
+}
+
+/* Eliminates the matrix from the leaves to the roots: leaves the inverses of the pivots, and what a parent gets. */
+static void gd_eliminate(const gd_tree* t) {
+    for (int32_t i = t->n - 1; i >= 0; --i) {
+        const int32_t end = i + 1;
+        while (t->chained[i] != 0.0) --i;
+        gd_eliminate_run(t, i, end);
+        const int32_t parent = i - (int32_t)lround(t->offset[i]);
+        const double carry = t->g_face[i] * t->factor[i];
+        if (t->via_fork[i] > 0.5) {
+            t->fork_inverse[i - (int32_t)lround(t->fork_offset[i])] -= carry;
+        } else if (parent != i) {
+            t->inverse[parent] -= carry;
+        }
+        if (t->hosts_fork[i] > 0.5) {
+            const double g = t->fork_g[i];
+            t->fork_inverse[i] = 1.0 / t->fork_inverse[i];
+            if (parent != i) t->inverse[parent] -= g * g * t->fork_inverse[i];
+        }
+    }
+}
+
+/* From the leaves to the roots: x_parent += factor x. */
+GD_INLINE void gd_sweep_up(const gd_tree* t, const int lanes) {
+    gd_lanes below = {{0}, {0}, {0}};
+    double f = 0.0;
     for (int32_t i = t->n - 1; i >= 0; --i) {
         double* x = t->rhs + (size_t)lanes * (size_t)i;
         below = gd_scaled_plus(below, f, gd_read(x, lanes));
         gd_write(x, below, lanes);
-        if (eliminate) {
-            const double g = t->g_face[i], inverse = 1.0 / (t->inverse[i] - carry);
-            t->inverse[i] = inverse;
-            t->factor[i] = g * inverse;
-            carry = g * g * inverse;
-        }
         f = t->factor[i];
         if (t->chained[i] != 0.0) continue;
         const int32_t parent = i - (int32_t)lround(t->offset[i]);
         double* const up = t->rhs + (size_t)lanes * (size_t)parent;
         if (t->via_fork[i] > 0.5) {
-            const int32_t host = i - (int32_t)lround(t->fork_offset[i]);
-            if (eliminate) t->fork_inverse[host] -= carry;
-            gd_add(gd_fork_rhs(t, host, lanes), below, f, lanes);
+            gd_add(gd_fork_rhs(t, i - (int32_t)lround(t->fork_offset[i]), lanes), below, f, lanes);
         } else if (parent != i) {
-            if (eliminate) t->inverse[parent] -= carry;
             gd_add(up, below, f, lanes);
         }
-        if (t->hosts_fork[i] > 0.5) {
-            const double g = t->fork_g[i];
-            if (eliminate) t->fork_inverse[i] = 1.0 / t->fork_inverse[i];
-            if (parent != i) {
-                if (eliminate) t->inverse[parent] -= g * g * t->fork_inverse[i];
-                gd_add(up, gd_read(gd_fork_rhs(t, i, lanes), lanes), g * t->fork_inverse[i], lanes);
-            }
+        if (t->hosts_fork[i] > 0.5 && parent != i) {
+            gd_add(up, gd_read(gd_fork_rhs(t, i, lanes), lanes), t->fork_g[i] * t->fork_inverse[i], lanes);
         }
-        f = carry = 0.0;
+        f = 0.0;
     }
 }
 
-/* From the roots to the leaves: x = inverse x + factor x_parent. */
-GD_INLINE void gd_sweep_down(const gd_tree* t, const int lanes) {
-    const gd_lanes nothing = {{0}, {0}};
-    gd_lanes above = nothing;
-    for (int32_t i = 0; i < t->n; ++i) {
+/* From the roots to the leaves, in the CVs from `begin` to `end`: x = inverse x + factor x_parent. `above` is x of the CV
+ * before `begin`; returns that of the last. */
+GD_INLINE gd_lanes gd_sweep_down(const gd_tree* t, const int lanes, const int32_t begin, const int32_t end,
+                                 gd_lanes above) {
+    const gd_lanes nothing = {{0}, {0}, {0}};
+    for (int32_t i = begin; i < end; ++i) {
         double* x = t->rhs + (size_t)lanes * (size_t)i;
         if (t->chained[i] == 0.0) {
             const int32_t parent = i - (int32_t)lround(t->offset[i]);
@@ -105,6 +151,7 @@ GD_INLINE void gd_sweep_down(const gd_tree* t, const int lanes) {
         above = gd_scaled_plus(above, t->factor[i], gd_scaled_plus(gd_read(x, lanes), t->inverse[i], nothing));
         gd_write(x, above, lanes);
     }
+    return above;
 }
 
 /* The transpose of four rows of four. */
@@ -134,41 +181,71 @@ GD_INLINE void gd_transpose(gd_row* r) {
 #endif
 }
 
-/* The matrix's own part in a block of CVs: rhs = own u - area Di + fallen Dg. */
-typedef struct gd_rows { double own[GD_BLOCK], area[GD_BLOCK], fallen[GD_BLOCK]; } gd_rows;
+/* Adds the terms of an ordered mechanism for the block of n CVs from `begin` on, where *next is its first instance that
+ * is not done with. */
+static void gd_add_terms(const gd_contributor* by, arb_mechanism_ppack* pp, uint32_t* next, const uint32_t begin,
+                         const uint32_t n, const uint32_t first, const uint32_t used, double* sums) {
+    const int32_t* at = pp->ion_states[by->u].index + *next;
+    uint32_t count = pp->width - *next < n ? pp->width - *next : n;
+    while (count > 0 && at[count - 1] >= (int32_t)(begin + n)) --count;
+    if (count == 0) return;
+    if (at[count - 1] - at[0] == (int32_t)(count - 1)) {
+        by->contribute(pp, *next, count, first, used, sums + (at[0] - (int32_t)begin));
+    } else {
+        double apart[GD_LANES * GD_BLOCK] = {0};
+        by->contribute(pp, *next, count, first, used, apart);
+        for (uint32_t l = 0; l < used; ++l) {
+            for (uint32_t j = 0; j < count; ++j) sums[GD_BLOCK * l + at[j] - begin] += apart[GD_BLOCK * l + j];
+        }
+    }
+    *next += count;
+}
+
+/* Adds the terms of a mechanism whose instances come as they like, for all CVs. */
+static void gd_add_scattered(const gd_contributor* by, arb_mechanism_ppack* pp, const uint32_t first,
+                             const uint32_t used, double* rhs, const uint32_t lanes) {
+    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
+        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
+        const int32_t* at = pp->ion_states[by->u].index + begin;
+        double apart[GD_LANES * GD_BLOCK] = {0};
+        by->contribute(pp, begin, n, first, used, apart);
+        for (uint32_t j = 0; j < n; ++j) {
+            for (uint32_t l = 0; l < used; ++l) rhs[lanes * (uint32_t)at[j] + l] += apart[GD_BLOCK * l + j];
+        }
+    }
+}
 
 /* Right-hand sides of `used` slots from `first` on, over the block of n CVs from `begin` on, into their lanes. */
-static void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, double* rhs, const uint32_t begin,
+static void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, uint32_t* next, double* rhs, const uint32_t begin,
                         const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
-    static const double nothing[GD_BLOCK];
-    const double *u[4], *di[4], *dg[4];
-    double buffer[12][GD_BLOCK];
-    for (uint32_t l0 = 0; l0 < lanes; l0 += 4) {
-        for (uint32_t l = 0; l < 4; ++l) {
-            u[l] = di[l] = dg[l] = nothing;
-            if (l0 + l >= used) continue;
-            const arb_ion_state us = pp->ion_states[2 * (first + l0 + l)];
-            const arb_ion_state gs = pp->ion_states[2 * (first + l0 + l) + 1];
-            u[l] = gd_gather(us.internal_concentration, us.index + begin, n, buffer[3 * l]);
-            di[l] = gd_gather(us.current_density, us.index + begin, n, buffer[3 * l + 1]);
-            dg[l] = gd_gather(gs.current_density, gs.index + begin, n, buffer[3 * l + 2]);
+    double sums[GD_LANES * GD_BLOCK];
+    for (uint32_t l = 0; l < lanes; ++l) {
+        double* restrict to = sums + GD_BLOCK * l;
+        if (l >= used) {
+            memset(to, 0, n * sizeof(double));
+            continue;
         }
+        const arb_ion_state us = pp->ion_states[first + l];
+        double buffer[GD_BLOCK];
+        const double *u = gd_gather(us.internal_concentration, us.index + begin, n, buffer), *own = rows->own + begin;
+        GD_VECTORISE
+        for (uint32_t j = 0; j < n; ++j) to[j] = own[j] * u[j];
+    }
+    for (uint32_t c = 0; c < GD_CONTRIBUTORS; ++c) {
+        if (!gd_present[c] || !gd_contributors[c].ordered) continue;
+        gd_add_terms(&gd_contributors[c], gd_present[c], &next[c], begin, n, first, used, sums);
+    }
+    for (uint32_t l0 = 0; l0 < lanes; l0 += 4) {
+        const double* from = sums + GD_BLOCK * l0;
         uint32_t j = 0;
         for (; j + 4 <= n; j += 4) {
-            const gd_row own = gd_load(rows->own + j), area = gd_load(rows->area + j);
-            const gd_row fallen = gd_load(rows->fallen + j);
             gd_row r[4];
-            for (int l = 0; l < 4; ++l) {
-                r[l] = own * gd_load(u[l] + j) - area * gd_load(di[l] + j) + fallen * gd_load(dg[l] + j);
-            }
+            for (int l = 0; l < 4; ++l) r[l] = gd_load(from + GD_BLOCK * (uint32_t)l + j);
             gd_transpose(r);
             for (uint32_t q = 0; q < 4; ++q) gd_store(rhs + lanes * (j + q) + l0, r[q]);
         }
         for (; j < n; ++j) {
-            for (uint32_t l = 0; l < 4; ++l) {
-                const double r = rows->own[j] * u[l][j] - rows->area[j] * di[l][j];
-                rhs[lanes * j + l0 + l] = r + rows->fallen[j] * dg[l][j];
-            }
+            for (uint32_t l = 0; l < 4; ++l) rhs[lanes * j + l0 + l] = from[GD_BLOCK * l + j];
         }
     }
 }
@@ -177,9 +254,13 @@ static void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, double* rh
 static void gd_hand_out(arb_mechanism_ppack* pp, const double* rhs, const double decay, const uint32_t begin,
                         const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
     for (uint32_t l0 = 0; l0 < used; l0 += 4) {
-        double unused[4][GD_BLOCK], *to[4];
+        double apart[4][GD_BLOCK], *to[4];
         for (uint32_t l = 0; l < 4; ++l) {
-            to[l] = l0 + l < used ? pp->state_vars[GD_U + first + l0 + l] + begin : unused[l];
+            to[l] = apart[l];
+            if (l0 + l >= used) continue;
+            const arb_ion_state us = pp->ion_states[first + l0 + l];
+            const int32_t* at = us.index + begin;
+            if (at[n - 1] - at[0] == (int32_t)(n - 1)) to[l] = us.internal_concentration + at[0];
         }
         uint32_t j = 0;
         for (; j + 4 <= n; j += 4) {
@@ -192,44 +273,38 @@ static void gd_hand_out(arb_mechanism_ppack* pp, const double* rhs, const double
             for (uint32_t l = 0; l < 4; ++l) to[l][j] = decay * rhs[lanes * j + l0 + l];
         }
         for (uint32_t l = 0; l < 4 && l0 + l < used; ++l) {
-            const arb_ion_state us = pp->ion_states[2 * (first + l0 + l)];
-            gd_scatter_dense(us.internal_concentration, us.index + begin, n, to[l]);
+            if (to[l] != apart[l]) continue;
+            const arb_ion_state us = pp->ion_states[first + l0 + l];
+            gd_scatter(us.internal_concentration, us.index + begin, n, apart[l]);
         }
     }
 }
 
 /* Solves for `used` slots from `first` on, side by side. */
-GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_tree* tree, const uint32_t first, const uint32_t used,
-                        const int lanes, const int eliminate) {
-    const double per_dt = 1e-3 / pp->dt, decay = exp(-pp->globals[0] * pp->dt);
+GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_tree* tree, const uint32_t first,
+                        const uint32_t used, const int lanes) {
+    const double decay = exp(-pp->globals[0] * pp->dt);
     const uint32_t width = pp->width;
+    uint32_t next[GD_CONTRIBUTORS + 1] = {0};
     for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
         const uint32_t n = width - begin < GD_BLOCK ? width - begin : GD_BLOCK;
-        double area_buffer[GD_BLOCK], g_buffer[GD_BLOCK], v_buffer[GD_BLOCK];
-        gd_rows rows;
-        const int32_t* cv = pp->node_index + begin;
-        const double* area = gd_gather(pp->area_um2, cv, n, area_buffer);
-        const double* g = gd_gather(pp->vec_g, cv, n, g_buffer);
-        const double* v = gd_gather(pp->vec_v, cv, n, v_buffer);
-        const double *cap = pp->parameters[GD_CAP] + begin, *v_prev = pp->state_vars[GD_V_PREV] + begin;
-        GD_VECTORISE
-        for (uint32_t j = 0; j < n; ++j) {
-            const double scaled = 1e-3 * area[j];
-            rows.area[j] = scaled;
-            rows.own[j] = per_dt * cap[j] + scaled * g[j];
-            rows.fallen[j] = scaled * (v_prev[j] - v[j]);
-        }
-        gd_assemble(pp, &rows, tree->rhs + (size_t)lanes * begin, begin, n, first, used, (uint32_t)lanes);
+        double* rhs = tree->rhs + (size_t)lanes * begin;
+        gd_assemble(pp, rows, next, rhs, begin, n, first, used, (uint32_t)lanes);
+    }
+    for (uint32_t c = 0; c < GD_CONTRIBUTORS; ++c) {
+        if (!gd_present[c] || gd_contributors[c].ordered) continue;
+        gd_add_scattered(&gd_contributors[c], gd_present[c], first, used, tree->rhs, (uint32_t)lanes);
     }
     for (uint32_t i = 0; tree->forks && i < width; ++i) {
         if (tree->hosts_fork[i] < 0.5) continue;
         double* at = gd_fork_rhs(tree, (int32_t)i, lanes);
         for (int l = 0; l < lanes; ++l) at[l] = 0.0;
     }
-    gd_sweep_up(tree, lanes, eliminate);
-    gd_sweep_down(tree, lanes);
+    gd_sweep_up(tree, lanes);
+    gd_lanes above = {{0}, {0}, {0}};
     for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
         const uint32_t n = width - begin < GD_BLOCK ? width - begin : GD_BLOCK;
+        above = gd_sweep_down(tree, lanes, (int32_t)begin, (int32_t)(begin + n), above);
         gd_hand_out(pp, tree->rhs + (size_t)lanes * begin, decay, begin, n, first, used, (uint32_t)lanes);
     }
 }
@@ -253,13 +328,14 @@ static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
         if (p[GD_HOSTS_FORK][i] > 0.5 && parent != i) g_sum[parent] += p[GD_FORK_G][i];
     }
     for (uint32_t k = 0; k < N_SLOTS; ++k) {
-        const arb_ion_state u = pp->ion_states[2 * k];
-        for (int32_t i = 0; i < n; ++i) u.internal_concentration[u.index[i]] = pp->state_vars[GD_U + k][i] = 0.0;
+        const arb_ion_state u = pp->ion_states[k];
+        for (int32_t i = 0; i < n; ++i) u.internal_concentration[u.index[i]] = 0.0;
     }
 }
 
 /* Runs before every other hook of the step: keeps V(t). */
 static void mech_gd0_cable_compute_currents(arb_mechanism_ppack* pp) {
+    memset(gd_present, 0, sizeof gd_present);
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         double buffer[GD_BLOCK];
@@ -268,20 +344,30 @@ static void mech_gd0_cable_compute_currents(arb_mechanism_ppack* pp) {
     }
 }
 
-/* Diagonals before the elimination. */
-static void gd_diagonals(arb_mechanism_ppack* pp) {
+/* What all slots have in common: the diagonals before the elimination, and the rows' coefficients. */
+static void gd_prepare(arb_mechanism_ppack* pp, const gd_rows* rows) {
     const double* const* p = (const double* const*)pp->parameters;
     double* const fork_inverse = pp->state_vars[GD_FORK_INVERSE];
     const double per_dt = 1e-3 / pp->dt;
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
-        double area_buffer[GD_BLOCK], g_buffer[GD_BLOCK];
-        const double* area = gd_gather(pp->area_um2, pp->node_index + begin, n, area_buffer);
-        const double* g = gd_gather(pp->vec_g, pp->node_index + begin, n, g_buffer);
+        double area_buffer[GD_BLOCK], g_buffer[GD_BLOCK], v_buffer[GD_BLOCK];
+        const int32_t* cv = pp->node_index + begin;
+        const double* area = gd_gather(pp->area_um2, cv, n, area_buffer);
+        const double* g = gd_gather(pp->vec_g, cv, n, g_buffer);
+        const double* v = gd_gather(pp->vec_v, cv, n, v_buffer);
         const double *cap = p[GD_CAP] + begin, *faces = pp->state_vars[GD_G_SUM] + begin;
-        double* restrict diagonal = pp->state_vars[GD_INVERSE] + begin;
+        const double* v_prev = pp->state_vars[GD_V_PREV] + begin;
+        double *restrict diagonal = pp->state_vars[GD_INVERSE] + begin, *restrict own = rows->own + begin;
+        double *restrict scaled = rows->area + begin, *restrict fallen = rows->fallen + begin;
         GD_VECTORISE
-        for (uint32_t j = 0; j < n; ++j) diagonal[j] = per_dt * cap[j] + 1e-3 * area[j] * g[j] + faces[j];
+        for (uint32_t j = 0; j < n; ++j) {
+            const double a = 1e-3 * area[j], o = per_dt * cap[j] + a * g[j];
+            scaled[j] = a;
+            own[j] = o;
+            fallen[j] = a * (v_prev[j] - v[j]);
+            diagonal[j] = o + faces[j];
+        }
         memcpy(fork_inverse + begin, p[GD_FORK_G] + begin, n * sizeof(double));
     }
     for (uint32_t i = 0; i < pp->width; ++i) {
@@ -289,21 +375,25 @@ static void gd_diagonals(arb_mechanism_ppack* pp) {
             fork_inverse[(int32_t)i - (int32_t)lround(p[GD_FORK_OFFSET][i])] += p[GD_G_FACE][i];
         }
     }
+    for (uint32_t c = 0; c < GD_CONTRIBUTORS; ++c) {
+        if (gd_present[c]) gd_contributors[c].weigh(gd_present[c], rows);
+    }
 }
 
 /* Runs first after the voltage solve: vec_v is V(t+dt), vec_g the total conductance of V(t). */
 static void mech_gd0_cable_advance_state(arb_mechanism_ppack* pp) {
     const double* const* p = (const double* const*)pp->parameters;
     double* const* s = pp->state_vars;
-    gd_diagonals(pp);
+    const gd_rows rows = {s[GD_OWN], s[GD_AREA], s[GD_FALLEN]};
+    gd_prepare(pp, &rows);
     /* hosts allot a mechanism's columns in one piece; if one does not, room must be found elsewhere */
     const ptrdiff_t stride = s[GD_ROOM + 1] - s[GD_ROOM];
     int joined = stride >= (ptrdiff_t)pp->width;
-    for (int c = 2; c < 12; ++c) joined &= s[GD_ROOM + c] == s[GD_ROOM] + c * stride;
-    double* const found = joined ? NULL : malloc(12 * sizeof(double) * pp->width);
+    for (int c = 2; c < GD_COLUMNS - GD_ROOM; ++c) joined &= s[GD_ROOM + c] == s[GD_ROOM] + c * stride;
+    double* const found = joined ? NULL : malloc((GD_COLUMNS - GD_ROOM) * sizeof(double) * pp->width);
     double* const room = joined ? s[GD_ROOM] : found;
     for (uint32_t k = 0; !room && k < N_SLOTS; ++k) {
-        const arb_ion_state u = pp->ion_states[2 * k];
+        const arb_ion_state u = pp->ion_states[k];
         for (uint32_t i = 0; i < pp->width; ++i) u.internal_concentration[u.index[i]] = NAN;
     }
     if (!room) return;
@@ -315,9 +405,11 @@ static void mech_gd0_cable_advance_state(arb_mechanism_ppack* pp) {
         .fork_inverse = s[GD_FORK_INVERSE], .rhs = room, .fork_rhs = room + (size_t)GD_LANES * pp->width,
         .forks = s[GD_FORK_NUMBER][last] + p[GD_HOSTS_FORK][last] > 0.5,
     };
+    gd_eliminate(&tree);
     const uint32_t full = N_SLOTS / GD_LANES * GD_LANES, rest = N_SLOTS - full;
-    if (full > 0) gd_carry(pp, &tree, 0, GD_LANES, GD_LANES, 1);
-    for (uint32_t k = GD_LANES; k < full; k += GD_LANES) gd_carry(pp, &tree, k, GD_LANES, GD_LANES, 0);
-    if (rest > 0) gd_carry(pp, &tree, full, rest, rest > 4 ? GD_LANES : 4, full == 0);
+    for (uint32_t k = 0; k < full; k += GD_LANES) gd_carry(pp, &rows, &tree, k, GD_LANES, GD_LANES);
+    if (rest > 8) gd_carry(pp, &rows, &tree, full, rest, 12);
+    else if (rest > 4) gd_carry(pp, &rows, &tree, full, rest, 8);
+    else if (rest > 0) gd_carry(pp, &rows, &tree, full, rest, 4);
     free(found);
 }

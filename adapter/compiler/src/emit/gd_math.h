@@ -150,15 +150,6 @@ GD_INLINE void gd_scatter(double* base, const int32_t* index, uint32_t n, const 
     for (uint32_t j = 0; j < n; ++j) base[index[j]] = value[j];
 }
 
-/* As gd_scatter, for indices that never decrease nor repeat. */
-GD_INLINE void gd_scatter_dense(double* base, const int32_t* index, uint32_t n, const double* restrict value) {
-    if (index[n - 1] - index[0] == (int32_t)(n - 1)) {
-        memcpy(base + index[0], value, n * sizeof(double));
-        return;
-    }
-    gd_scatter(base, index, n, value);
-}
-
 /* Where to add n values that belong at base[index[0..n]]: right there if the indices are consecutive (they never decrease
  * nor repeat), else in `own`, to be added up by gd_close. */
 GD_INLINE double* gd_open(double* base, const int32_t* index, uint32_t n, double* own) {

@@ -2,7 +2,8 @@
 //!
 //! Instances are worked through in blocks of `GD_BLOCK` ([`super::block`]). In each block a first loop evaluates the
 //! mechanism and the partials of its tangent; a second loop ([`super::slots`]) runs over the slots and applies the
-//! partials to that slot's sensitivities. Events and spikes come one by one ([`super::single`]). The text does not grow
+//! partials to that slot's sensitivities; what goes into the carrier's equations it asks for itself ([`super::terms`]).
+//! Events and spikes come one by one ([`super::single`]). The text does not grow
 //! with the number of slots, except for the tables and the list of seeds.
 
 use std::fmt::Write as _;
@@ -20,6 +21,8 @@ pub(super) struct Unit<'a> {
     pub(super) tangent: Option<(&'a Tangent, &'a Slots)>,
     /// By node: whether a partial may be infinite.
     pub(super) diverging: Vec<bool>,
+    /// Its place among the mechanisms that report to the carrier.
+    pub(super) contributor: usize,
 }
 
 /// The C identifier of a name: elements of arrays are spelt `ca__3`.
@@ -27,7 +30,18 @@ pub(super) fn identifier(name: &str) -> String {
     name.replace('[', "__").replace(']', "")
 }
 
-impl Unit<'_> {
+impl<'a> Unit<'a> {
+    /// A mechanism with its sensitivities.
+    pub(super) fn augmented(tangent: &'a Tangent, slots: &'a Slots, contributor: usize) -> Self {
+        Self {
+            name: Names::augmented(&tangent.mechanism.name),
+            mechanism: &tangent.mechanism,
+            tangent: Some((tangent, slots)),
+            diverging: tangent.mechanism.graph.diverging(),
+            contributor,
+        }
+    }
+
     /// A partial times what it belongs to.
     pub(super) fn term(&self, partial: ExprId, text: &str, factor: &str) -> String {
         if self.diverging.get(partial.index()).is_some_and(|&d| d) {
@@ -103,6 +117,7 @@ impl Unit<'_> {
                 }
             }
         }
+        states.extend(self.term_states());
         states
     }
 
@@ -160,6 +175,11 @@ impl Unit<'_> {
         }
     }
 
+    /// How many stored variables carry sensitivities.
+    pub(super) fn active_count(&self) -> usize {
+        self.tangent.map_or(0, |(t, _)| t.active.len())
+    }
+
     /// Position of a state among those that carry sensitivities.
     pub(super) fn active(&self, state: usize) -> Option<usize> {
         self.tangent
@@ -168,10 +188,7 @@ impl Unit<'_> {
 
     /// The state column that holds the sensitivity of an active state; `slot` is C.
     pub(super) fn sensitivity_column(&self, active: usize, slot: &str) -> String {
-        let (n_own, n_active) = (
-            self.mechanism.states.len(),
-            self.tangent.map_or(0, |(t, _)| t.active.len()),
-        );
+        let (n_own, n_active) = (self.mechanism.states.len(), self.active_count());
         format!("pp->state_vars[{n_own} + {n_active} * {slot} + {active}]")
     }
 
@@ -187,16 +204,15 @@ impl Unit<'_> {
         Hook::ALL.into_iter().flat_map(|hook| self.sums(hook)).any(touches)
     }
 
-    /// The ion that carries u (or, with 1, Dg) of a slot; `slot` is C.
-    pub(super) fn carrier_ion(&self, which: usize, slot: &str) -> String {
-        let n_ions = self.mechanism.ions.len();
-        format!("pp->ion_states[{} + 2 * {slot}]", n_ions + which)
+    /// The ion that carries u of a slot; `slot` is C.
+    pub(super) fn carrier_ion(&self, slot: &str) -> String {
+        format!("pp->ion_states[{} + {slot}]", self.mechanism.ions.len())
     }
 
     /// The tangent ion of an ion for a slot; `slot` is C.
     pub(super) fn tangent_ion(&self, ion: usize, slot: &str) -> String {
         let ions = self.tangent.map_or(&[][..], |(t, _)| &t.ions);
-        let carriers = if self.is_carried() { 2 * self.n_slots() } else { 0 };
+        let carriers = if self.is_carried() { self.n_slots() } else { 0 };
         let first = self.mechanism.ions.len() + carriers;
         match ions.iter().position(|&i| i == ion) {
             Some(at) => format!("pp->ion_states[{} + {} * {slot}]", first + at, ions.len()),
@@ -235,6 +251,7 @@ impl Unit<'_> {
         for hook in [Hook::Init, Hook::Currents, Hook::Advance] {
             out.push_str(&self.block_hook(hook));
         }
+        out.push_str(&self.contribution());
         for hook in [Hook::NetReceive, Hook::PostEvent] {
             if !m.kernel(hook).outputs.is_empty() {
                 out.push_str(&self.single_hook(hook));

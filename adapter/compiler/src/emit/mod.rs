@@ -9,6 +9,7 @@ mod kernel;
 mod mechanism;
 mod single;
 mod slots;
+mod terms;
 
 use std::fmt::Write as _;
 
@@ -47,7 +48,7 @@ impl Names {
         format!("seed_{parameter}__{slot}")
     }
 
-    /// The ion whose current density collects Di and whose internal concentration is u.
+    /// The ion whose internal concentration is u.
     pub fn voltage_ion(slot: &str) -> String {
         format!("gd_u__{slot}")
     }
@@ -55,11 +56,6 @@ impl Names {
     /// The ion that holds ∂/∂slot of everything that an ion holds.
     pub fn tangent_ion(ion: &str, slot: &str) -> String {
         format!("gd_ion_{ion}__{slot}")
-    }
-
-    /// The ion whose current density collects Dg.
-    pub fn conductance_ion(slot: &str) -> String {
-        format!("gd_g__{slot}")
     }
 }
 
@@ -100,18 +96,14 @@ struct IonRow {
     diffuses: bool,
 }
 
-/// The two made-up ions of each slot, in slot order.
+/// The made-up ion of each slot, in slot order.
 fn carrier_ions(slots: &Slots) -> Vec<IonRow> {
     let row = |name: String| IonRow {
         name,
         reads_internal: true,
         ..IonRow::default()
     };
-    slots
-        .names
-        .iter()
-        .flat_map(|s| [row(Names::voltage_ion(s)), row(Names::conductance_ion(s))])
-        .collect()
+    slots.names.iter().map(|s| row(Names::voltage_ion(s))).collect()
 }
 
 fn forgetting() -> Field {

@@ -108,7 +108,7 @@ impl Unit<'_> {
             Leaf::State(s) => format!("old_{}", self.state_name(s as usize)),
             Leaf::IonRead(_) => format!("old_{}", self.leaf_name(leaf)),
             Leaf::PeerVoltage => {
-                let ion = self.carrier_ion(0, "k");
+                let ion = self.carrier_ion("k");
                 let at = format!("gd_position(pp, pp->node_index[i], {ion}.index[i], pp->peer_index[i])");
                 format!("{ion}.internal_concentration[{at}]")
             }
@@ -123,7 +123,7 @@ impl Unit<'_> {
             | Leaf::EventWeight
             | Leaf::SinceSpike
             | Leaf::Placeholder(_) => {
-                let ion = self.carrier_ion(0, "k");
+                let ion = self.carrier_ion("k");
                 format!("{ion}.internal_concentration[{ion}.index[i]]")
             }
         }

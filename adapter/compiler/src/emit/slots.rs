@@ -21,22 +21,10 @@ impl Unit<'_> {
         };
         let name = |i: usize| &self.mechanism.ions[i].name;
         match output {
-            Output::State(_) => None,
-            Output::Current => of(
-                "di".into(),
-                self.carrier_ion(0, slot),
-                "current_density",
-                Rule::AddCurrent,
-            ),
-            Output::Conductance => of(
-                "dg".into(),
-                self.carrier_ion(1, slot),
-                "current_density",
-                Rule::AddCurrent,
-            ),
+            Output::State(_) | Output::Current | Output::Conductance => None,
             Output::Voltage => of(
                 "dv".into(),
-                self.carrier_ion(0, slot),
+                self.carrier_ion(slot),
                 "internal_concentration",
                 Rule::Store,
             ),
@@ -66,7 +54,7 @@ impl Unit<'_> {
 
     /// Whether the first loop weighs the partials, because all of them go into currents.
     pub(super) fn weighs_partials(&self, hook: Hook) -> bool {
-        self.sums(hook).iter().all(|&(output, _)| {
+        self.own_sums(hook).iter().all(|&(output, _)| {
             self.tangent_destination(hook, output, "k")
                 .is_some_and(|d| d.rule == Rule::AddCurrent)
         })
@@ -116,7 +104,7 @@ impl Unit<'_> {
         for leaf in leaves {
             match leaf {
                 Leaf::Voltage => {
-                    let ion = self.carrier_ion(0, "k");
+                    let ion = self.carrier_ion("k");
                     let gather = self.gather();
                     let _ = writeln!(
                         pointers,
@@ -124,7 +112,7 @@ impl Unit<'_> {
                     );
                 }
                 Leaf::PeerVoltage => {
-                    let ion = self.carrier_ion(0, "k");
+                    let ion = self.carrier_ion("k");
                     let _ = writeln!(
                         pointers,
                         "            double u_peer[GD_BLOCK];\n            for (uint32_t j = 0; j < n; ++j) {{\n                const int32_t at = gd_position(pp, pp->node_index[begin + j], {ion}.index[begin + j], pp->peer_index[begin + j]);\n                u_peer[j] = {ion}.internal_concentration[at];\n            }}"

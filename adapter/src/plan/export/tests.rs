@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use compiler::emit::Names;
 use host_shim::Location;
 
 use super::*;
