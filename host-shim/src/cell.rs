@@ -78,6 +78,9 @@ pub struct IonProperties {
     pub diffusivity_m2_per_s: f64,
     /// The reversal potential mechanism that sets eX, by its full name (`nernst/x=ca`), if any.
     pub reversal_method: Option<ReversalMethod>,
+    /// Whether mechanisms may add to the ion's current, so that each step has to start it from zero. False is a promise, for
+    /// an ion that mechanisms only tell each other something by.
+    pub carries_current: bool,
 }
 
 impl IonProperties {
@@ -90,6 +93,7 @@ impl IonProperties {
             rev_mv,
             diffusivity_m2_per_s: 0.0,
             reversal_method: None,
+            carries_current: true,
         }
     }
 }

@@ -98,7 +98,7 @@ impl SharedStorage {
     pub(crate) fn zero_currents(&mut self) {
         self.current.set_all(0.0);
         self.conductance.set_all(0.0);
-        for ion in &mut self.ions {
+        for ion in self.ions.iter_mut().filter(|ion| ion.carries_current) {
             ion.current.set_all(0.0);
         }
         // Their emptiness would cost a cell of one CV as much as filling them.
@@ -452,14 +452,19 @@ impl Constraints {
 }
 
 /// Widths are below 2³¹ (checked on construction), and no list is longer than the width.
+/// Instances from which on an array is padded to whole cache lines.
+const LONG: usize = 32;
+
 fn u32_of(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// Array length for `width` instances: a multiple of both the SIMD width and the alignment.
+/// Array length for `width` instances: a multiple of both the SIMD width and the alignment. Long arrays are also whole
+/// cache lines, so that no vector of the next one lies across two; for a single instance that would be a waste.
 fn padded<T>(width: usize, info: &MechanismInfo) -> usize {
-    // Both are powers of two, so the larger is the least common multiple.
-    let unit = info.alignment.max(info.partition_width * size_of::<T>()) / size_of::<T>();
+    let line = if width < LONG { 1 } else { SHARED_ALIGNMENT };
+    // All are powers of two, so the largest is the least common multiple.
+    let unit = info.alignment.max(line).max(info.partition_width * size_of::<T>()) / size_of::<T>();
     width.next_multiple_of(unit.max(1))
 }
 

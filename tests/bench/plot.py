@@ -68,4 +68,6 @@ def plot(rows, path):
             axis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
     for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
         figure.savefig(path.with_suffix(suffix), dpi=150, metadata=metadata)
+    drawn = path.with_suffix(".svg")
+    drawn.write_text("".join(line.rstrip() + "\n" for line in drawn.read_text().splitlines()))
     pyplot.close(figure)

@@ -142,7 +142,10 @@ fn carry(plan: &Plan, cell: &PlannedCell, description: &mut CellDescription) {
             description.densities.push(paint);
         }
     }
-    let nothing = IonProperties::new(1, 0.0, 0.0, 0.0);
+    let nothing = IonProperties {
+        carries_current: false,
+        ..IonProperties::new(1, 0.0, 0.0, 0.0)
+    };
     let moving = moving_ions(plan, cell);
     // a mechanism that computes several ions' reversal potentials must be named by each of them
     let methods: BTreeMap<String, Option<ReversalMethod>> = moving

@@ -17,6 +17,7 @@ pub(crate) struct CellIon {
     pub(crate) internal: Concentration,
     pub(crate) external: Concentration,
     pub(crate) reversal_mv: f64,
+    pub(crate) carries_current: bool,
     /// Exchange with the parent per CV, µm³ per µs; none if the ion does not diffuse.
     pub(crate) diffusive_faces: Option<Vec<f64>>,
 }
@@ -110,6 +111,7 @@ impl Context<'_> {
         }
         ion.valence = properties.valence;
         ion.reversal_mv = properties.rev_mv;
+        ion.carries_current = properties.carries_current;
         ion.internal.initial_mm = properties.int_mm;
         ion.external.initial_mm = properties.ext_mm;
         Ok(())

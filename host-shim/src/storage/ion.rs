@@ -11,6 +11,8 @@ pub(crate) struct IonStorage {
     /// Ascending.
     pub(crate) cv: Vec<i32>,
     pub(crate) current: Aligned<f64>,
+    /// Whether any mechanism may add to `current`.
+    pub(super) carries_current: bool,
     /// Empty unless some mechanism is of level 0.6, which asks for it.
     pub(super) conductivity: Aligned<f64>,
     pub(crate) reversal_mv: Aligned<f64>,
@@ -72,6 +74,7 @@ pub(crate) struct IonInitial {
     /// Averages over the part that no writer covers, normalised by the whole area.
     pub(crate) init_internal_mm: Vec<f64>,
     pub(crate) init_external_mm: Vec<f64>,
+    pub(crate) carries_current: bool,
     /// Some mechanism writes Xi (Xo).
     pub(crate) internal_written: bool,
     pub(crate) external_written: bool,
@@ -86,6 +89,7 @@ impl IonStorage {
             name,
             cv,
             current: zeros(n),
+            carries_current: initial.carries_current,
             conductivity: zeros(if with_conductivity { n } else { 0 }),
             reversal_mv: copied(&initial.reversal_mv),
             internal_mm: copied(&initial.init_internal_mm),

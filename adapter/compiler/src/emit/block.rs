@@ -285,7 +285,7 @@ impl Unit<'_> {
         if self.forgets(hook) {
             let _ = writeln!(
                 out,
-                "    const double decay = exp(-pp->globals[{}] * pp->dt);",
+                "    const double decay = gd_decay(pp->globals[{}], pp->dt);",
                 m.globals.len()
             );
         }

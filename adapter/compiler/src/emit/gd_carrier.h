@@ -215,19 +215,16 @@ static void gd_add_scattered(const gd_contributor* by, arb_mechanism_ppack* pp, 
     }
 }
 
-/* Right-hand sides of `used` slots from `first` on, over the block of n CVs from `begin` on, into their lanes. */
-static void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, uint32_t* next, double* rhs, const uint32_t begin,
-                        const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
-    double sums[GD_LANES * GD_BLOCK];
-    for (uint32_t l = 0; l < lanes; ++l) {
+/* Right-hand sides of `used` slots from `first` on, over the block of n CVs from `begin` on, without the terms of
+ * mechanisms that are not ordered. */
+static void gd_sum(arb_mechanism_ppack* pp, const gd_rows* rows, uint32_t* next, const uint32_t begin, const uint32_t n,
+                   const uint32_t first, const uint32_t used, double* sums) {
+    const double* own = rows->own + begin;
+    for (uint32_t l = 0; l < used; ++l) {
         double* restrict to = sums + GD_BLOCK * l;
-        if (l >= used) {
-            memset(to, 0, n * sizeof(double));
-            continue;
-        }
         const arb_ion_state us = pp->ion_states[first + l];
         double buffer[GD_BLOCK];
-        const double *u = gd_gather(us.internal_concentration, us.index + begin, n, buffer), *own = rows->own + begin;
+        const double* u = gd_gather(us.internal_concentration, us.index + begin, n, buffer);
         GD_VECTORISE
         for (uint32_t j = 0; j < n; ++j) to[j] = own[j] * u[j];
     }
@@ -235,6 +232,14 @@ static void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, uint32_t* 
         if (!gd_present[c] || !gd_contributors[c].ordered) continue;
         gd_add_terms(&gd_contributors[c], gd_present[c], &next[c], begin, n, first, used, sums);
     }
+}
+
+/* These right-hand sides, side by side in their lanes. */
+static void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, uint32_t* next, double* rhs, const uint32_t begin,
+                        const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
+    double sums[GD_LANES * GD_BLOCK];
+    for (uint32_t l = used; l < lanes; ++l) memset(sums + GD_BLOCK * l, 0, n * sizeof(double));
+    gd_sum(pp, rows, next, begin, n, first, used, sums);
     for (uint32_t l0 = 0; l0 < lanes; l0 += 4) {
         const double* from = sums + GD_BLOCK * l0;
         uint32_t j = 0;
@@ -283,7 +288,7 @@ static void gd_hand_out(arb_mechanism_ppack* pp, const double* rhs, const double
 /* Solves for `used` slots from `first` on, side by side. */
 GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_tree* tree, const uint32_t first,
                         const uint32_t used, const int lanes) {
-    const double decay = exp(-pp->globals[0] * pp->dt);
+    const double decay = gd_decay(pp->globals[0], pp->dt);
     const uint32_t width = pp->width;
     uint32_t next[GD_CONTRIBUTORS + 1] = {0};
     for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
@@ -380,12 +385,51 @@ static void gd_prepare(arb_mechanism_ppack* pp, const gd_rows* rows) {
     }
 }
 
+/* Whether no CV has a neighbour, as with cells of one CV, and no mechanism comes unordered. */
+static int gd_is_apart(arb_mechanism_ppack* pp) {
+    for (uint32_t c = 0; c < GD_CONTRIBUTORS; ++c) {
+        if (gd_present[c] && !gd_contributors[c].ordered) return 0;
+    }
+    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
+        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
+        if (gd_any(pp->parameters[GD_G_FACE] + begin, n) || gd_any(pp->parameters[GD_HOSTS_FORK] + begin, n)) return 0;
+    }
+    return 1;
+}
+
+/* Then every row is an equation of its own: no sweeps, no lanes. */
+static void gd_carry_apart(arb_mechanism_ppack* pp, const gd_rows* rows, const uint32_t first, const uint32_t used) {
+    const double decay = gd_decay(pp->globals[0], pp->dt);
+    uint32_t next[GD_CONTRIBUTORS + 1] = {0};
+    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
+        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
+        double sums[GD_LANES * GD_BLOCK], inverse[GD_BLOCK];
+        const double* diagonal = pp->state_vars[GD_INVERSE] + begin;
+        gd_sum(pp, rows, next, begin, n, first, used, sums);
+        GD_VECTORISE
+        for (uint32_t j = 0; j < n; ++j) inverse[j] = decay / diagonal[j];
+        for (uint32_t l = 0; l < used; ++l) {
+            const arb_ion_state us = pp->ion_states[first + l];
+            double* restrict x = sums + GD_BLOCK * l;
+            GD_VECTORISE
+            for (uint32_t j = 0; j < n; ++j) x[j] *= inverse[j];
+            gd_scatter(us.internal_concentration, us.index + begin, n, x);
+        }
+    }
+}
+
 /* Runs first after the voltage solve: vec_v is V(t+dt), vec_g the total conductance of V(t). */
 static void mech_gd0_cable_advance_state(arb_mechanism_ppack* pp) {
     const double* const* p = (const double* const*)pp->parameters;
     double* const* s = pp->state_vars;
     const gd_rows rows = {s[GD_OWN], s[GD_AREA], s[GD_FALLEN]};
     gd_prepare(pp, &rows);
+    if (gd_is_apart(pp)) {
+        for (uint32_t k = 0; k < N_SLOTS; k += GD_LANES) {
+            gd_carry_apart(pp, &rows, k, N_SLOTS - k < GD_LANES ? N_SLOTS - k : GD_LANES);
+        }
+        return;
+    }
     /* hosts allot a mechanism's columns in one piece; if one does not, room must be found elsewhere */
     const ptrdiff_t stride = s[GD_ROOM + 1] - s[GD_ROOM];
     int joined = stride >= (ptrdiff_t)pp->width;

@@ -122,6 +122,9 @@ GD_INLINE double gd_max(double a, double b) { return a > b ? a : b; }
 /* d w, and 0 where w = 0: what does not move moves nothing, even where d is infinite, as that of sqrt(x) at x = 0. */
 GD_INLINE double gd_moved(double d, double w) { return w == 0.0 ? 0.0 : d * w; }
 
+/* What is left after dt of what fades at `rate`: mostly all. */
+GD_INLINE double gd_decay(double rate, double dt) { return rate == 0.0 ? 1.0 : exp(-rate * dt); }
+
 /* Whether any of n values is not zero. */
 GD_INLINE int gd_any(const double* x, uint32_t n) {
     int any = 0;
