@@ -492,8 +492,8 @@ fn build_makes_a_catalogue_that_inspect_reads() {
             cap            0 pF
           globals
             gd__forgetting  0 /ms, at least 0
-          states      v_prev (mV), g_sum (uS), inverse (1/uS), factor, chained, fork_inverse (1/uS), fork_number, room_0, room_1, room_2, room_3, room_4, room_5, room_6, room_7, room_8, room_9, room_10, room_11, d_v__g (mV), d_v__q (mV)
-          ions        gd_u__g (reads gd_u__gi), gd_g__g (reads gd_g__gi), gd_u__q (reads gd_u__qi), gd_g__q (reads gd_g__qi)
+          states      v_prev (mV), g_sum (uS), inverse (1/uS), factor, chained, fork_inverse (1/uS), fork_number, own (uS), area (1e3 um2), fallen (1e3 um2 mV), room_0, room_1, room_2, room_3, room_4, room_5, room_6, room_7, room_8, room_9, room_10, room_11, room_12, room_13, room_14, room_15, room_16, room_17
+          ions        gd_u__g (reads gd_u__gi), gd_u__q (reads gd_u__qi)
 
         leak: density mechanism, scalar kernels
           parameters
@@ -512,8 +512,8 @@ fn build_makes_a_catalogue_that_inspect_reads() {
             seed_q__q  0
           globals
             gd__forgetting  0 /ms, at least 0
-          states      n, d_n__g, d_n__q
-          ions        k (reads ek), gd_u__g (reads gd_u__gi), gd_g__g (reads gd_g__gi), gd_u__q (reads gd_u__qi), gd_g__q (reads gd_g__qi)
+          states      n, d_n__g, d_n__q, gd__di_v, gd__di_p_g, gd__dg_p_g, gd__di_s_n, gd__dg_s_n
+          ions        k (reads ek), gd_u__g (reads gd_u__gi), gd_u__q (reads gd_u__qi)
 
         shunt: density mechanism, scalar kernels
           parameters
@@ -524,7 +524,8 @@ fn build_makes_a_catalogue_that_inspect_reads() {
             g  1e-5 S/cm2
           globals
             gd__forgetting  0 /ms, at least 0
-          ions        gd_u__g (reads gd_u__gi), gd_g__g (reads gd_g__gi), gd_u__q (reads gd_u__qi), gd_g__q (reads gd_g__qi)
+          states      gd__di_v
+          ions        gd_u__g (reads gd_u__gi), gd_u__q (reads gd_u__qi)
         --- stderr
     "#]]);
 
