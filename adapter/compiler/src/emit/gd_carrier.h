@@ -15,8 +15,11 @@ typedef struct gd_tree {
     int forks;
 } gd_tree;
 
+/* A number of instances, which is whole and not negative. */
+GD_INLINE int32_t gd_whole(double x) { return (int32_t)(x + 0.5); }
+
 GD_INLINE double* gd_fork_rhs(const gd_tree* t, int32_t host, const int lanes) {
-    return t->fork_rhs + (size_t)lanes * (size_t)t->fork_number[host];
+    return t->fork_rhs + (size_t)lanes * (size_t)gd_whole(t->fork_number[host]);
 }
 
 /* Four numbers at a time. */
@@ -56,11 +59,23 @@ GD_INLINE void gd_add(double* at, const gd_lanes a, const double f, const int la
     gd_write(at, gd_scaled_plus(a, f, gd_read(at, lanes)), lanes);
 }
 
+/* CVs of a run below which its ratios would cost more than they save. */
+enum { GD_SHORT_RUN = 6 };
+
 /* Eliminates a run of chained CVs, from `end - 1` up to `begin`. With the diagonals D the pivots are E = D - g^2/E_below,
  * a chain of divisions. Of the ratios in E = D q/q_below, q = q_below - g^2/(D D_below) q_two_below, only the products
  * wait for each other. q shrinks by half at most, so a block of CVs cannot underflow. */
 static void gd_eliminate_run(const gd_tree* t, const int32_t begin, int32_t end) {
     double below = 0.0; /* what the run beyond the block takes from its last diagonal */
+    if (end - begin < GD_SHORT_RUN) {
+        for (int32_t i = end - 1; i >= begin; --i) {
+            const double inverse = 1.0 / (t->inverse[i] - below);
+            t->inverse[i] = inverse;
+            t->factor[i] = t->g_face[i] * inverse;
+            below = t->g_face[i] * t->factor[i];
+        }
+        return;
+    }
     while (end > begin) {
         const int32_t n = end - begin < (int32_t)GD_BLOCK ? end - begin : (int32_t)GD_BLOCK, from = end - n;
         double *restrict pivot = t->inverse + from, *restrict factor = t->factor + from, r[GD_BLOCK], q[GD_BLOCK + 2];
@@ -89,10 +104,10 @@ static void gd_eliminate(const gd_tree* t) {
         const int32_t end = i + 1;
         while (t->chained[i] != 0.0) --i;
         gd_eliminate_run(t, i, end);
-        const int32_t parent = i - (int32_t)lround(t->offset[i]);
+        const int32_t parent = i - gd_whole(t->offset[i]);
         const double carry = t->g_face[i] * t->factor[i];
         if (t->via_fork[i] > 0.5) {
-            t->fork_inverse[i - (int32_t)lround(t->fork_offset[i])] -= carry;
+            t->fork_inverse[i - gd_whole(t->fork_offset[i])] -= carry;
         } else if (parent != i) {
             t->inverse[parent] -= carry;
         }
@@ -114,10 +129,10 @@ GD_INLINE void gd_sweep_up(const gd_tree* t, const int lanes) {
         gd_write(x, below, lanes);
         f = t->factor[i];
         if (t->chained[i] != 0.0) continue;
-        const int32_t parent = i - (int32_t)lround(t->offset[i]);
+        const int32_t parent = i - gd_whole(t->offset[i]);
         double* const up = t->rhs + (size_t)lanes * (size_t)parent;
         if (t->via_fork[i] > 0.5) {
-            gd_add(gd_fork_rhs(t, i - (int32_t)lround(t->fork_offset[i]), lanes), below, f, lanes);
+            gd_add(gd_fork_rhs(t, i - gd_whole(t->fork_offset[i]), lanes), below, f, lanes);
         } else if (parent != i) {
             gd_add(up, below, f, lanes);
         }
@@ -136,7 +151,7 @@ GD_INLINE gd_lanes gd_sweep_down(const gd_tree* t, const int lanes, const int32_
     for (int32_t i = begin; i < end; ++i) {
         double* x = t->rhs + (size_t)lanes * (size_t)i;
         if (t->chained[i] == 0.0) {
-            const int32_t parent = i - (int32_t)lround(t->offset[i]);
+            const int32_t parent = i - gd_whole(t->offset[i]);
             above = parent == i ? nothing : gd_read(t->rhs + (size_t)lanes * (size_t)parent, lanes);
             /* the host is the first below its fork, so the fork's value is there before the others ask */
             if (t->hosts_fork[i] > 0.5) {
@@ -145,7 +160,7 @@ GD_INLINE gd_lanes gd_sweep_down(const gd_tree* t, const int lanes, const int32_
                 gd_write(at, gd_scaled_plus(sum, t->fork_inverse[i], nothing), lanes);
             }
             if (t->via_fork[i] > 0.5) {
-                above = gd_read(gd_fork_rhs(t, i - (int32_t)lround(t->fork_offset[i]), lanes), lanes);
+                above = gd_read(gd_fork_rhs(t, i - gd_whole(t->fork_offset[i]), lanes), lanes);
             }
         }
         above = gd_scaled_plus(above, t->factor[i], gd_scaled_plus(gd_read(x, lanes), t->inverse[i], nothing));
@@ -192,10 +207,15 @@ static void gd_add_terms(const gd_contributor* by, arb_mechanism_ppack* pp, uint
     if (at[count - 1] - at[0] == (int32_t)(count - 1)) {
         by->contribute(pp, *next, count, first, used, sums + (at[0] - (int32_t)begin));
     } else {
-        double apart[GD_LANES * GD_BLOCK] = {0};
+        double apart[GD_LANES * GD_BLOCK];
+        for (uint32_t l = 0; l < used; ++l) memset(apart + GD_BLOCK * l, 0, count * sizeof(double));
         by->contribute(pp, *next, count, first, used, apart);
         for (uint32_t l = 0; l < used; ++l) {
-            for (uint32_t j = 0; j < count; ++j) sums[GD_BLOCK * l + at[j] - begin] += apart[GD_BLOCK * l + j];
+            double* to = sums + GD_BLOCK * l;
+            for (uint32_t j = 0; j < count; ++j) {
+                GD_ONE_BY_ONE;
+                to[(uint32_t)at[j] - begin] += apart[GD_BLOCK * l + j];
+            }
         }
     }
     *next += count;
@@ -207,7 +227,8 @@ static void gd_add_scattered(const gd_contributor* by, arb_mechanism_ppack* pp, 
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         const int32_t* at = pp->ion_states[by->u].index + begin;
-        double apart[GD_LANES * GD_BLOCK] = {0};
+        double apart[GD_LANES * GD_BLOCK];
+        for (uint32_t l = 0; l < used; ++l) memset(apart + GD_BLOCK * l, 0, n * sizeof(double));
         by->contribute(pp, begin, n, first, used, apart);
         for (uint32_t j = 0; j < n; ++j) {
             for (uint32_t l = 0; l < used; ++l) rhs[lanes * (uint32_t)at[j] + l] += apart[GD_BLOCK * l + j];
@@ -323,12 +344,12 @@ static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
     for (int32_t i = 0; i < n; ++i) {
         pp->state_vars[GD_V_PREV][i] = pp->vec_v[pp->node_index[i]];
         g_sum[i] = p[GD_G_FACE][i];
-        chained[i] = lround(p[GD_PARENT][i]) == 1 && p[GD_VIA_FORK][i] < 0.5 && p[GD_HOSTS_FORK][i] < 0.5;
+        chained[i] = gd_whole(p[GD_PARENT][i]) == 1 && p[GD_VIA_FORK][i] < 0.5 && p[GD_HOSTS_FORK][i] < 0.5;
         number[i] = forks;
         forks += p[GD_HOSTS_FORK][i] > 0.5;
     }
     for (int32_t i = 0; i < n; ++i) {
-        const int32_t parent = i - (int32_t)lround(p[GD_PARENT][i]);
+        const int32_t parent = i - gd_whole(p[GD_PARENT][i]);
         if (p[GD_VIA_FORK][i] < 0.5 && parent != i) g_sum[parent] += p[GD_G_FACE][i];
         if (p[GD_HOSTS_FORK][i] > 0.5 && parent != i) g_sum[parent] += p[GD_FORK_G][i];
     }
@@ -377,7 +398,7 @@ static void gd_prepare(arb_mechanism_ppack* pp, const gd_rows* rows) {
     }
     for (uint32_t i = 0; i < pp->width; ++i) {
         if (p[GD_VIA_FORK][i] > 0.5) {
-            fork_inverse[(int32_t)i - (int32_t)lround(p[GD_FORK_OFFSET][i])] += p[GD_G_FACE][i];
+            fork_inverse[(int32_t)i - gd_whole(p[GD_FORK_OFFSET][i])] += p[GD_G_FACE][i];
         }
     }
     for (uint32_t c = 0; c < GD_CONTRIBUTORS; ++c) {
