@@ -278,7 +278,7 @@ impl Unit<'_> {
             signature
         };
         if hook == Hook::Currents && !self.terms().is_empty() {
-            let _ = writeln!(out, "    gd_present[{}] = pp;", self.contributor);
+            let _ = writeln!(out, "    gd_tell({}, pp);", self.contributor);
         }
         out.push_str(&self.scalars(&code.leaves));
         out.push_str(&code.hoisted);
@@ -302,10 +302,10 @@ impl Unit<'_> {
         for destination in outputs.iter().filter_map(|&(o, _)| self.destination(hook, o)) {
             out.push_str(&self.closing(&destination, "        "));
         }
-        out.push_str(&self.second_loop(hook, &self.own_sums(hook), &partials));
         if hook == Hook::Currents {
             out.push_str(&self.copies());
         }
+        out.push_str(&self.second_loop(hook, &self.own_sums(hook), &partials));
         out.push_str("    }\n");
         if hook == Hook::Init {
             out.push_str(&self.multiplicity());

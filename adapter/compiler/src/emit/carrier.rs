@@ -47,6 +47,31 @@ const SCRATCH: [(&str, &str); 10] = [
 /// many as instances.
 const ROOM: usize = 18;
 
+/// What mechanisms need to report to the carrier; precedes them.
+pub(super) const REPORTS: &str = r"/* Who computed currents in this step, by its place among the contributors; several of one kind if their globals differ.
+ * `next`: the first instance that a pass over the CVs is not done with. */
+typedef struct gd_report { arb_mechanism_ppack* pp; uint32_t by, next; } gd_report;
+/* A host's thread works on one group of cells at a time. The carrier, whose compute_currents comes first, empties it. */
+static _Thread_local struct { gd_report* list; uint32_t count, room; int lost; } gd_reports;
+
+static void gd_tell(uint32_t by, arb_mechanism_ppack* pp) {
+    if (gd_reports.count == gd_reports.room) {
+        const uint32_t room = 2 * gd_reports.room + 8;
+        gd_report* list = realloc(gd_reports.list, room * sizeof *list);
+        gd_reports.lost |= !list;
+        if (!list) return;
+        gd_reports.list = list;
+        gd_reports.room = room;
+    }
+    const gd_report report = {pp, by, 0};
+    gd_reports.list[gd_reports.count++] = report;
+}
+
+/* Common to the right-hand sides of all slots, by CV: rhs = own u - area Di + fallen Dg; and who contributes to them. */
+typedef struct gd_rows { double *own, *area, *fallen; gd_report* reports; uint32_t count; } gd_rows;
+
+";
+
 const CONTRIBUTOR: &str = r"/* What the carrier asks of a mechanism: to merge its partials, and to add its terms for `used` slots from `first` on, in
  * the n instances from `begin` on, to sums, of which each slot has GD_BLOCK. `ordered`: one instance on each CV at most,
  * in their order; u: where the slots' ions begin. */
@@ -68,20 +93,6 @@ pub(super) struct Contributor {
     pub(super) ordered: bool,
     /// Number of its own ions; those of the carrier follow.
     pub(super) ions: usize,
-}
-
-/// What mechanisms need to report to the carrier.
-pub(super) fn reports(contributors: usize) -> String {
-    format!(
-        "#define GD_CONTRIBUTORS {contributors}u
-/* Common to the right-hand sides of all slots, by CV: rhs = own u - area Di + fallen Dg. */
-typedef struct gd_rows {{ double *own, *area, *fallen; }} gd_rows;
-/* Who computed currents in this step: a host's thread works on one group of cells at a time. The carrier, whose
- * compute_currents comes first, empties it. */
-static _Thread_local arb_mechanism_ppack* gd_present[GD_CONTRIBUTORS + 1];
-
-"
-    )
 }
 
 /// Hooks and tables of the carrier; follows the mechanisms.

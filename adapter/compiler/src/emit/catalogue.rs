@@ -36,10 +36,8 @@ pub fn emit(entries: &[Entry<'_>], slots: &Slots, abi: AbiLevel, integrator: Int
     out.push_str(SHARED);
     let mut names = Vec::new();
     let has_slots = !slots.names.is_empty();
-    let reports = |tangent: &&Tangent| !Unit::augmented(tangent, slots, 0).terms().is_empty();
-    let contributors = entries.iter().filter_map(|e| e.tangent).filter(reports).count();
     if has_slots {
-        out.push_str(&carrier::reports(contributors));
+        out.push_str(carrier::REPORTS);
         names.push(Names::CARRIER.to_string());
     }
     let mut carried = Vec::new();

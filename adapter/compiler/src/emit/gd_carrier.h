@@ -64,7 +64,7 @@ enum { GD_SHORT_RUN = 6 };
 
 /* Eliminates a run of chained CVs, from `end - 1` up to `begin`. With the diagonals D the pivots are E = D - g^2/E_below,
  * a chain of divisions. Of the ratios in E = D q/q_below, q = q_below - g^2/(D D_below) q_two_below, only the products
- * wait for each other. q shrinks by half at most, so a block of CVs cannot underflow. */
+ * wait for each other. q shrinks from one CV to the next by g/(g + g_below) at most, about a half: no block underflows. */
 static void gd_eliminate_run(const gd_tree* t, const int32_t begin, int32_t end) {
     double below = 0.0; /* what the run beyond the block takes from its last diagonal */
     if (end - begin < GD_SHORT_RUN) {
@@ -196,20 +196,22 @@ GD_INLINE void gd_transpose(gd_row* r) {
 #endif
 }
 
-/* Adds the terms of an ordered mechanism for the block of n CVs from `begin` on, where *next is its first instance that
- * is not done with. */
-static void gd_add_terms(const gd_contributor* by, arb_mechanism_ppack* pp, uint32_t* next, const uint32_t begin,
-                         const uint32_t n, const uint32_t first, const uint32_t used, double* sums) {
-    const int32_t* at = pp->ion_states[by->u].index + *next;
-    uint32_t count = pp->width - *next < n ? pp->width - *next : n;
+/* Adds the terms of an ordered mechanism for the block of n CVs from `begin` on. */
+static void gd_add_terms(gd_report* report, const uint32_t begin, const uint32_t n, const uint32_t first,
+                         const uint32_t used, double* sums) {
+    const gd_contributor* by = &gd_contributors[report->by];
+    arb_mechanism_ppack* pp = report->pp;
+    const uint32_t next = report->next;
+    const int32_t* at = pp->ion_states[by->u].index + next;
+    uint32_t count = pp->width - next < n ? pp->width - next : n;
     while (count > 0 && at[count - 1] >= (int32_t)(begin + n)) --count;
     if (count == 0) return;
     if (at[count - 1] - at[0] == (int32_t)(count - 1)) {
-        by->contribute(pp, *next, count, first, used, sums + (at[0] - (int32_t)begin));
+        by->contribute(pp, next, count, first, used, sums + (at[0] - (int32_t)begin));
     } else {
         double apart[GD_LANES * GD_BLOCK];
         for (uint32_t l = 0; l < used; ++l) memset(apart + GD_BLOCK * l, 0, count * sizeof(double));
-        by->contribute(pp, *next, count, first, used, apart);
+        by->contribute(pp, next, count, first, used, apart);
         for (uint32_t l = 0; l < used; ++l) {
             double* to = sums + GD_BLOCK * l;
             for (uint32_t j = 0; j < count; ++j) {
@@ -218,12 +220,14 @@ static void gd_add_terms(const gd_contributor* by, arb_mechanism_ppack* pp, uint
             }
         }
     }
-    *next += count;
+    report->next += count;
 }
 
 /* Adds the terms of a mechanism whose instances come as they like, for all CVs. */
-static void gd_add_scattered(const gd_contributor* by, arb_mechanism_ppack* pp, const uint32_t first,
-                             const uint32_t used, double* rhs, const uint32_t lanes) {
+static void gd_add_scattered(const gd_report* report, const uint32_t first, const uint32_t used, double* rhs,
+                             const uint32_t lanes, const uint32_t cvs) {
+    const gd_contributor* by = &gd_contributors[report->by];
+    arb_mechanism_ppack* pp = report->pp;
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         const int32_t* at = pp->ion_states[by->u].index + begin;
@@ -231,6 +235,7 @@ static void gd_add_scattered(const gd_contributor* by, arb_mechanism_ppack* pp, 
         for (uint32_t l = 0; l < used; ++l) memset(apart + GD_BLOCK * l, 0, n * sizeof(double));
         by->contribute(pp, begin, n, first, used, apart);
         for (uint32_t j = 0; j < n; ++j) {
+            if ((uint32_t)at[j] >= cvs) continue;
             for (uint32_t l = 0; l < used; ++l) rhs[lanes * (uint32_t)at[j] + l] += apart[GD_BLOCK * l + j];
         }
     }
@@ -238,7 +243,7 @@ static void gd_add_scattered(const gd_contributor* by, arb_mechanism_ppack* pp, 
 
 /* Right-hand sides of `used` slots from `first` on, over the block of n CVs from `begin` on, without the terms of
  * mechanisms that are not ordered. */
-static void gd_sum(arb_mechanism_ppack* pp, const gd_rows* rows, uint32_t* next, const uint32_t begin, const uint32_t n,
+static void gd_sum(arb_mechanism_ppack* pp, const gd_rows* rows, const uint32_t begin, const uint32_t n,
                    const uint32_t first, const uint32_t used, double* sums) {
     const double* own = rows->own + begin;
     for (uint32_t l = 0; l < used; ++l) {
@@ -249,18 +254,18 @@ static void gd_sum(arb_mechanism_ppack* pp, const gd_rows* rows, uint32_t* next,
         GD_VECTORISE
         for (uint32_t j = 0; j < n; ++j) to[j] = own[j] * u[j];
     }
-    for (uint32_t c = 0; c < GD_CONTRIBUTORS; ++c) {
-        if (!gd_present[c] || !gd_contributors[c].ordered) continue;
-        gd_add_terms(&gd_contributors[c], gd_present[c], &next[c], begin, n, first, used, sums);
+    for (uint32_t r = 0; r < rows->count; ++r) {
+        if (!gd_contributors[rows->reports[r].by].ordered) continue;
+        gd_add_terms(&rows->reports[r], begin, n, first, used, sums);
     }
 }
 
 /* These right-hand sides, side by side in their lanes. */
-static void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, uint32_t* next, double* rhs, const uint32_t begin,
+static void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, double* rhs, const uint32_t begin,
                         const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
     double sums[GD_LANES * GD_BLOCK];
     for (uint32_t l = used; l < lanes; ++l) memset(sums + GD_BLOCK * l, 0, n * sizeof(double));
-    gd_sum(pp, rows, next, begin, n, first, used, sums);
+    gd_sum(pp, rows, begin, n, first, used, sums);
     for (uint32_t l0 = 0; l0 < lanes; l0 += 4) {
         const double* from = sums + GD_BLOCK * l0;
         uint32_t j = 0;
@@ -311,15 +316,15 @@ GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_t
                         const uint32_t used, const int lanes) {
     const double decay = gd_decay(pp->globals[0], pp->dt);
     const uint32_t width = pp->width;
-    uint32_t next[GD_CONTRIBUTORS + 1] = {0};
+    for (uint32_t r = 0; r < rows->count; ++r) rows->reports[r].next = 0;
     for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
         const uint32_t n = width - begin < GD_BLOCK ? width - begin : GD_BLOCK;
         double* rhs = tree->rhs + (size_t)lanes * begin;
-        gd_assemble(pp, rows, next, rhs, begin, n, first, used, (uint32_t)lanes);
+        gd_assemble(pp, rows, rhs, begin, n, first, used, (uint32_t)lanes);
     }
-    for (uint32_t c = 0; c < GD_CONTRIBUTORS; ++c) {
-        if (!gd_present[c] || gd_contributors[c].ordered) continue;
-        gd_add_scattered(&gd_contributors[c], gd_present[c], first, used, tree->rhs, (uint32_t)lanes);
+    for (uint32_t r = 0; r < rows->count; ++r) {
+        if (gd_contributors[rows->reports[r].by].ordered) continue;
+        gd_add_scattered(&rows->reports[r], first, used, tree->rhs, (uint32_t)lanes, width);
     }
     for (uint32_t i = 0; tree->forks && i < width; ++i) {
         if (tree->hosts_fork[i] < 0.5) continue;
@@ -361,7 +366,8 @@ static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
 
 /* Runs before every other hook of the step: keeps V(t). */
 static void mech_gd0_cable_compute_currents(arb_mechanism_ppack* pp) {
-    memset(gd_present, 0, sizeof gd_present);
+    gd_reports.count = 0;
+    gd_reports.lost = 0;
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         double buffer[GD_BLOCK];
@@ -401,15 +407,21 @@ static void gd_prepare(arb_mechanism_ppack* pp, const gd_rows* rows) {
             fork_inverse[(int32_t)i - gd_whole(p[GD_FORK_OFFSET][i])] += p[GD_G_FACE][i];
         }
     }
-    for (uint32_t c = 0; c < GD_CONTRIBUTORS; ++c) {
-        if (gd_present[c]) gd_contributors[c].weigh(gd_present[c], rows);
+    for (uint32_t r = 0; r < rows->count; ++r) gd_contributors[rows->reports[r].by].weigh(rows->reports[r].pp, rows);
+}
+
+/* No answer rather than a wrong one. */
+static void gd_give_up(arb_mechanism_ppack* pp) {
+    for (uint32_t k = 0; k < N_SLOTS; ++k) {
+        const arb_ion_state u = pp->ion_states[k];
+        for (uint32_t i = 0; i < pp->width; ++i) u.internal_concentration[u.index[i]] = NAN;
     }
 }
 
 /* Whether no CV has a neighbour, as with cells of one CV, and no mechanism comes unordered. */
-static int gd_is_apart(arb_mechanism_ppack* pp) {
-    for (uint32_t c = 0; c < GD_CONTRIBUTORS; ++c) {
-        if (gd_present[c] && !gd_contributors[c].ordered) return 0;
+static int gd_is_apart(arb_mechanism_ppack* pp, const gd_rows* rows) {
+    for (uint32_t r = 0; r < rows->count; ++r) {
+        if (!gd_contributors[rows->reports[r].by].ordered) return 0;
     }
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
@@ -421,12 +433,12 @@ static int gd_is_apart(arb_mechanism_ppack* pp) {
 /* Then every row is an equation of its own: no sweeps, no lanes. */
 static void gd_carry_apart(arb_mechanism_ppack* pp, const gd_rows* rows, const uint32_t first, const uint32_t used) {
     const double decay = gd_decay(pp->globals[0], pp->dt);
-    uint32_t next[GD_CONTRIBUTORS + 1] = {0};
+    for (uint32_t r = 0; r < rows->count; ++r) rows->reports[r].next = 0;
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         double sums[GD_LANES * GD_BLOCK], inverse[GD_BLOCK];
         const double* diagonal = pp->state_vars[GD_INVERSE] + begin;
-        gd_sum(pp, rows, next, begin, n, first, used, sums);
+        gd_sum(pp, rows, begin, n, first, used, sums);
         GD_VECTORISE
         for (uint32_t j = 0; j < n; ++j) inverse[j] = decay / diagonal[j];
         for (uint32_t l = 0; l < used; ++l) {
@@ -443,9 +455,16 @@ static void gd_carry_apart(arb_mechanism_ppack* pp, const gd_rows* rows, const u
 static void mech_gd0_cable_advance_state(arb_mechanism_ppack* pp) {
     const double* const* p = (const double* const*)pp->parameters;
     double* const* s = pp->state_vars;
-    const gd_rows rows = {s[GD_OWN], s[GD_AREA], s[GD_FALLEN]};
+    const gd_rows rows = {s[GD_OWN], s[GD_AREA], s[GD_FALLEN], gd_reports.list, gd_reports.count};
+    /* mechanisms know a CV by its position in the ion's arrays, which must be its instance of the carrier */
+    const uint32_t last = pp->width - 1;
+    const int32_t* at = pp->ion_states[0].index;
+    if (gd_reports.lost || at[0] != 0 || (uint32_t)at[last] != last) {
+        gd_give_up(pp);
+        return;
+    }
     gd_prepare(pp, &rows);
-    if (gd_is_apart(pp)) {
+    if (gd_is_apart(pp, &rows)) {
         for (uint32_t k = 0; k < N_SLOTS; k += GD_LANES) {
             gd_carry_apart(pp, &rows, k, N_SLOTS - k < GD_LANES ? N_SLOTS - k : GD_LANES);
         }
@@ -457,12 +476,10 @@ static void mech_gd0_cable_advance_state(arb_mechanism_ppack* pp) {
     for (int c = 2; c < GD_COLUMNS - GD_ROOM; ++c) joined &= s[GD_ROOM + c] == s[GD_ROOM] + c * stride;
     double* const found = joined ? NULL : malloc((GD_COLUMNS - GD_ROOM) * sizeof(double) * pp->width);
     double* const room = joined ? s[GD_ROOM] : found;
-    for (uint32_t k = 0; !room && k < N_SLOTS; ++k) {
-        const arb_ion_state u = pp->ion_states[k];
-        for (uint32_t i = 0; i < pp->width; ++i) u.internal_concentration[u.index[i]] = NAN;
+    if (!room) {
+        gd_give_up(pp);
+        return;
     }
-    if (!room) return;
-    const uint32_t last = pp->width - 1;
     const gd_tree tree = {
         .n = (int32_t)pp->width, .offset = p[GD_PARENT], .g_face = p[GD_G_FACE], .via_fork = p[GD_VIA_FORK],
         .fork_offset = p[GD_FORK_OFFSET], .fork_g = p[GD_FORK_G], .hosts_fork = p[GD_HOSTS_FORK],

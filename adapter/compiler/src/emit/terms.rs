@@ -1,8 +1,8 @@
 //! What a mechanism adds to the equations that the carrier solves, slot by slot.
 //!
 //! Per slot the carrier's right-hand side holds −a Di + a Dg (V(t) − V(t+dt)), where Di and Dg sum partials times tangents.
-//! The partials are known at `compute_currents`, the voltage V(t+dt) only after the solve, and the tangents are the same at
-//! both times. So `compute_currents` leaves the partials in columns (`gd__di_…`, `gd__dg_…`) and reports the mechanism to
+//! The partials are known at `compute_currents`, the voltage V(t+dt) only after the solve, and most tangents are the same at
+//! both times; of the others a copy is kept. So `compute_currents` leaves the partials in columns (`gd__di_…`, `gd__dg_…`) and reports the mechanism to
 //! the carrier, which merges the two partials of an input into one weight (`weigh`) and then asks for sums of weights times
 //! tangents (`contribute`) where it needs them: no slot's Di or Dg ever stands in memory.
 
@@ -74,16 +74,19 @@ impl Unit<'_> {
         columns
     }
 
-    /// Inputs whose tangents change between `compute_currents` and the solve: a copy is kept for each slot.
+    /// Inputs whose tangents change between `compute_currents` and the solve, be it by `compute_currents` itself: a copy is
+    /// kept for each slot.
     fn fleeting(&self) -> Vec<Leaf> {
+        let own = self.own_sums(Hook::Currents);
+        let sets = |s: usize| own.iter().any(|(output, _)| *output == Output::State(s));
         let changes = |leaf: &Leaf| match leaf {
+            Leaf::State(s) => sets(*s as usize),
             Leaf::IonRead(r) => {
                 let quantity = self.mechanism.ion_reads[*r as usize].quantity;
                 matches!(quantity, IonQuantity::Current | IonQuantity::Diffusive)
             }
             Leaf::Voltage
             | Leaf::PeerVoltage
-            | Leaf::State(_)
             | Leaf::Dt
             | Leaf::Celsius
             | Leaf::Diam
@@ -127,20 +130,40 @@ impl Unit<'_> {
         states
     }
 
-    /// Copies tangents that will have changed when the carrier asks for them.
+    /// Copies tangents that will have changed when the carrier asks for them; before anything changes them.
     pub(super) fn copies(&self) -> String {
         let mut text = String::new();
         for leaf in self.fleeting() {
-            let Leaf::IonRead(r) = leaf else { continue };
-            let of = self.mechanism.ion_reads[r as usize];
-            let (ion, array) = (self.tangent_ion(of.ion, "k"), super::block::ion_array(of.quantity));
+            let source = match leaf {
+                Leaf::IonRead(r) => {
+                    let of = self.mechanism.ion_reads[r as usize];
+                    let (ion, array) = (self.tangent_ion(of.ion, "k"), super::block::ion_array(of.quantity));
+                    format!("{ion}.{array}[{ion}.index[begin + j]]")
+                }
+                Leaf::State(s) => {
+                    let column = self.sensitivity_column(self.active(s as usize).unwrap_or(0), "k");
+                    format!("{column}[begin + j]")
+                }
+                Leaf::Voltage
+                | Leaf::PeerVoltage
+                | Leaf::Dt
+                | Leaf::Celsius
+                | Leaf::Diam
+                | Leaf::Area
+                | Leaf::Parameter(_)
+                | Leaf::Global(_)
+                | Leaf::Noise(_)
+                | Leaf::EventWeight
+                | Leaf::SinceSpike
+                | Leaf::Placeholder(_) => continue,
+            };
             let Some(column) = self.copy_column(leaf, "k") else {
                 continue;
             };
             let _ = write!(
                 text,
                 "        for (uint32_t k = 0; k < N_SLOTS; ++k) {{
-            for (uint32_t j = 0; j < n; ++j) {column}[begin + j] = {ion}.{array}[{ion}.index[begin + j]];
+            for (uint32_t j = 0; j < n; ++j) {column}[begin + j] = {source};
         }}
 "
             );
@@ -163,7 +186,7 @@ impl Unit<'_> {
         let (mut pointers, mut sum) = (String::new(), None);
         for term in &terms {
             let Some(column) = term.weight() else { continue };
-            if matches!(term.leaf, Leaf::Parameter(_) | Leaf::Voltage) {
+            if matches!(term.leaf, Leaf::Parameter(_)) || self.is_own(term) {
                 continue;
             }
             let name = self.leaf_name(term.leaf);
@@ -196,11 +219,20 @@ impl Unit<'_> {
         out
     }
 
+    /// Whether a partial of a term may be infinite where its tangent is 0.
+    fn diverges(&self, term: &Term) -> bool {
+        term.partials()
+            .any(|e| self.diverging.get(e.index()).is_some_and(|&d| d))
+    }
+
+    /// Whether the carrier can take a term as part of what multiplies u in its row.
+    fn is_own(&self, term: &Term) -> bool {
+        term.leaf == Leaf::Voltage && !self.diverges(term)
+    }
+
     /// `sum` plus a term's weight times a tangent.
     fn plus_weighed(&self, sum: Option<String>, term: &Term, weight: &str, tangent: &str) -> String {
-        let diverges = term
-            .partials()
-            .any(|e| self.diverging.get(e.index()).is_some_and(|&d| d));
+        let diverges = self.diverges(term);
         match sum {
             None if diverges => format!("gd_moved({weight}, {tangent})"),
             None => format!("{weight} * {tangent}"),
@@ -234,8 +266,13 @@ impl Unit<'_> {
                     "        double d_{name}[GD_BLOCK];\n        for (uint32_t j = 0; j < n; ++j) {{\n            const int32_t at = gd_position(pp, pp->node_index[begin + j], {ion}.index[begin + j], pp->peer_index[begin + j]);\n            d_{name}[j] = {ion}.internal_concentration[at];\n        }}\n"
                 )
             }
-            Leaf::Voltage
-            | Leaf::Dt
+            Leaf::Voltage => {
+                let (ion, gather) = (self.carrier_ion("k"), self.gather());
+                format!(
+                    "        double d_{name}__buffer[GD_BLOCK];\n        const double* const d_{name} = {gather}({ion}.internal_concentration, {ion}.index + begin, n, d_{name}__buffer);\n"
+                )
+            }
+            Leaf::Dt
             | Leaf::Celsius
             | Leaf::Diam
             | Leaf::Area
@@ -248,7 +285,8 @@ impl Unit<'_> {
         }
     }
 
-    /// Merges the partials: a term's weight is −a di + a dg (V(t) − V(t+dt)); that of u goes to the carrier's own.
+    /// Merges the partials: a term's weight is −a di + a dg (V(t) − V(t+dt)); that of u goes to the carrier's own
+    /// unless it may be infinite.
     fn weigh(&self, terms: &[Term]) -> String {
         let (gather, open) = if self.repeats() {
             ("gd_gather_each", "gd_open_each")
@@ -275,7 +313,7 @@ impl Unit<'_> {
                 (None, Some(dg)) => format!("fallen[j] * {dg}"),
                 (None, None) => continue,
             };
-            if term.leaf == Leaf::Voltage {
+            if self.is_own(term) {
                 let _ = writeln!(pointers, "        double own__here[GD_BLOCK];");
                 let _ = writeln!(
                     pointers,

@@ -1,12 +1,27 @@
 static void gd_nothing(arb_mechanism_ppack* pp) { (void)pp; }
 static void gd_no_events(arb_mechanism_ppack* pp, arb_deliverable_event_stream* events) { (void)pp; (void)events; }
 
-#define GD_CONTRIBUTORS 1u
-/* Common to the right-hand sides of all slots, by CV: rhs = own u - area Di + fallen Dg. */
-typedef struct gd_rows { double *own, *area, *fallen; } gd_rows;
-/* Who computed currents in this step: a host's thread works on one group of cells at a time. The carrier, whose
- * compute_currents comes first, empties it. */
-static _Thread_local arb_mechanism_ppack* gd_present[GD_CONTRIBUTORS + 1];
+/* Who computed currents in this step, by its place among the contributors; several of one kind if their globals differ.
+ * `next`: the first instance that a pass over the CVs is not done with. */
+typedef struct gd_report { arb_mechanism_ppack* pp; uint32_t by, next; } gd_report;
+/* A host's thread works on one group of cells at a time. The carrier, whose compute_currents comes first, empties it. */
+static _Thread_local struct { gd_report* list; uint32_t count, room; int lost; } gd_reports;
+
+static void gd_tell(uint32_t by, arb_mechanism_ppack* pp) {
+    if (gd_reports.count == gd_reports.room) {
+        const uint32_t room = 2 * gd_reports.room + 8;
+        gd_report* list = realloc(gd_reports.list, room * sizeof *list);
+        gd_reports.lost |= !list;
+        if (!list) return;
+        gd_reports.list = list;
+        gd_reports.room = room;
+    }
+    const gd_report report = {pp, by, 0};
+    gd_reports.list[gd_reports.count++] = report;
+}
+
+/* Common to the right-hand sides of all slots, by CV: rhs = own u - area Di + fallen Dg; and who contributes to them. */
+typedef struct gd_rows { double *own, *area, *fallen; gd_report* reports; uint32_t count; } gd_rows;
 
 /* ---- pas ---- */
 static void mech_pas_init(arb_mechanism_ppack* pp) {
@@ -73,7 +88,7 @@ static void mech_gd_pas_init(arb_mechanism_ppack* pp) {
 }
 
 static void mech_gd_pas_compute_currents(arb_mechanism_ppack* pp) {
-    gd_present[0] = pp;
+    gd_tell(0, pp);
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         const double* weight__at = pp->weight + begin;
@@ -220,8 +235,11 @@ typedef struct gd_tree {
     int forks;
 } gd_tree;
 
+/* A number of instances, which is whole and not negative. */
+GD_INLINE int32_t gd_whole(double x) { return (int32_t)(x + 0.5); }
+
 GD_INLINE double* gd_fork_rhs(const gd_tree* t, int32_t host, const int lanes) {
-    return t->fork_rhs + (size_t)lanes * (size_t)t->fork_number[host];
+    return t->fork_rhs + (size_t)lanes * (size_t)gd_whole(t->fork_number[host]);
 }
 
 /* Four numbers at a time. */
@@ -261,11 +279,23 @@ GD_INLINE void gd_add(double* at, const gd_lanes a, const double f, const int la
     gd_write(at, gd_scaled_plus(a, f, gd_read(at, lanes)), lanes);
 }
 
+/* CVs of a run below which its ratios would cost more than they save. */
+enum { GD_SHORT_RUN = 6 };
+
 /* Eliminates a run of chained CVs, from `end - 1` up to `begin`. With the diagonals D the pivots are E = D - g^2/E_below,
  * a chain of divisions. Of the ratios in E = D q/q_below, q = q_below - g^2/(D D_below) q_two_below, only the products
- * wait for each other. q shrinks by half at most, so a block of CVs cannot underflow. */
+ * wait for each other. q shrinks from one CV to the next by g/(g + g_below) at most, about a half: no block underflows. */
 static void gd_eliminate_run(const gd_tree* t, const int32_t begin, int32_t end) {
     double below = 0.0; /* what the run beyond the block takes from its last diagonal */
+    if (end - begin < GD_SHORT_RUN) {
+        for (int32_t i = end - 1; i >= begin; --i) {
+            const double inverse = 1.0 / (t->inverse[i] - below);
+            t->inverse[i] = inverse;
+            t->factor[i] = t->g_face[i] * inverse;
+            below = t->g_face[i] * t->factor[i];
+        }
+        return;
+    }
     while (end > begin) {
         const int32_t n = end - begin < (int32_t)GD_BLOCK ? end - begin : (int32_t)GD_BLOCK, from = end - n;
         double *restrict pivot = t->inverse + from, *restrict factor = t->factor + from, r[GD_BLOCK], q[GD_BLOCK + 2];
@@ -294,10 +324,10 @@ static void gd_eliminate(const gd_tree* t) {
         const int32_t end = i + 1;
         while (t->chained[i] != 0.0) --i;
         gd_eliminate_run(t, i, end);
-        const int32_t parent = i - (int32_t)lround(t->offset[i]);
+        const int32_t parent = i - gd_whole(t->offset[i]);
         const double carry = t->g_face[i] * t->factor[i];
         if (t->via_fork[i] > 0.5) {
-            t->fork_inverse[i - (int32_t)lround(t->fork_offset[i])] -= carry;
+            t->fork_inverse[i - gd_whole(t->fork_offset[i])] -= carry;
         } else if (parent != i) {
             t->inverse[parent] -= carry;
         }
@@ -319,10 +349,10 @@ GD_INLINE void gd_sweep_up(const gd_tree* t, const int lanes) {
         gd_write(x, below, lanes);
         f = t->factor[i];
         if (t->chained[i] != 0.0) continue;
-        const int32_t parent = i - (int32_t)lround(t->offset[i]);
+        const int32_t parent = i - gd_whole(t->offset[i]);
         double* const up = t->rhs + (size_t)lanes * (size_t)parent;
         if (t->via_fork[i] > 0.5) {
-            gd_add(gd_fork_rhs(t, i - (int32_t)lround(t->fork_offset[i]), lanes), below, f, lanes);
+            gd_add(gd_fork_rhs(t, i - gd_whole(t->fork_offset[i]), lanes), below, f, lanes);
         } else if (parent != i) {
             gd_add(up, below, f, lanes);
         }
@@ -341,7 +371,7 @@ GD_INLINE gd_lanes gd_sweep_down(const gd_tree* t, const int lanes, const int32_
     for (int32_t i = begin; i < end; ++i) {
         double* x = t->rhs + (size_t)lanes * (size_t)i;
         if (t->chained[i] == 0.0) {
-            const int32_t parent = i - (int32_t)lround(t->offset[i]);
+            const int32_t parent = i - gd_whole(t->offset[i]);
             above = parent == i ? nothing : gd_read(t->rhs + (size_t)lanes * (size_t)parent, lanes);
             /* the host is the first below its fork, so the fork's value is there before the others ask */
             if (t->hosts_fork[i] > 0.5) {
@@ -350,7 +380,7 @@ GD_INLINE gd_lanes gd_sweep_down(const gd_tree* t, const int lanes, const int32_
                 gd_write(at, gd_scaled_plus(sum, t->fork_inverse[i], nothing), lanes);
             }
             if (t->via_fork[i] > 0.5) {
-                above = gd_read(gd_fork_rhs(t, i - (int32_t)lround(t->fork_offset[i]), lanes), lanes);
+                above = gd_read(gd_fork_rhs(t, i - gd_whole(t->fork_offset[i]), lanes), lanes);
             }
         }
         above = gd_scaled_plus(above, t->factor[i], gd_scaled_plus(gd_read(x, lanes), t->inverse[i], nothing));
@@ -386,60 +416,76 @@ GD_INLINE void gd_transpose(gd_row* r) {
 #endif
 }
 
-/* Adds the terms of an ordered mechanism for the block of n CVs from `begin` on, where *next is its first instance that
- * is not done with. */
-static void gd_add_terms(const gd_contributor* by, arb_mechanism_ppack* pp, uint32_t* next, const uint32_t begin,
-                         const uint32_t n, const uint32_t first, const uint32_t used, double* sums) {
-    const int32_t* at = pp->ion_states[by->u].index + *next;
-    uint32_t count = pp->width - *next < n ? pp->width - *next : n;
+/* Adds the terms of an ordered mechanism for the block of n CVs from `begin` on. */
+static void gd_add_terms(gd_report* report, const uint32_t begin, const uint32_t n, const uint32_t first,
+                         const uint32_t used, double* sums) {
+    const gd_contributor* by = &gd_contributors[report->by];
+    arb_mechanism_ppack* pp = report->pp;
+    const uint32_t next = report->next;
+    const int32_t* at = pp->ion_states[by->u].index + next;
+    uint32_t count = pp->width - next < n ? pp->width - next : n;
     while (count > 0 && at[count - 1] >= (int32_t)(begin + n)) --count;
     if (count == 0) return;
     if (at[count - 1] - at[0] == (int32_t)(count - 1)) {
-        by->contribute(pp, *next, count, first, used, sums + (at[0] - (int32_t)begin));
+        by->contribute(pp, next, count, first, used, sums + (at[0] - (int32_t)begin));
     } else {
-        double apart[GD_LANES * GD_BLOCK] = {0};
-        by->contribute(pp, *next, count, first, used, apart);
+        double apart[GD_LANES * GD_BLOCK];
+        for (uint32_t l = 0; l < used; ++l) memset(apart + GD_BLOCK * l, 0, count * sizeof(double));
+        by->contribute(pp, next, count, first, used, apart);
         for (uint32_t l = 0; l < used; ++l) {
-            for (uint32_t j = 0; j < count; ++j) sums[GD_BLOCK * l + at[j] - begin] += apart[GD_BLOCK * l + j];
+            double* to = sums + GD_BLOCK * l;
+            for (uint32_t j = 0; j < count; ++j) {
+                GD_ONE_BY_ONE;
+                to[(uint32_t)at[j] - begin] += apart[GD_BLOCK * l + j];
+            }
         }
     }
-    *next += count;
+    report->next += count;
 }
 
 /* Adds the terms of a mechanism whose instances come as they like, for all CVs. */
-static void gd_add_scattered(const gd_contributor* by, arb_mechanism_ppack* pp, const uint32_t first,
-                             const uint32_t used, double* rhs, const uint32_t lanes) {
+static void gd_add_scattered(const gd_report* report, const uint32_t first, const uint32_t used, double* rhs,
+                             const uint32_t lanes, const uint32_t cvs) {
+    const gd_contributor* by = &gd_contributors[report->by];
+    arb_mechanism_ppack* pp = report->pp;
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         const int32_t* at = pp->ion_states[by->u].index + begin;
-        double apart[GD_LANES * GD_BLOCK] = {0};
+        double apart[GD_LANES * GD_BLOCK];
+        for (uint32_t l = 0; l < used; ++l) memset(apart + GD_BLOCK * l, 0, n * sizeof(double));
         by->contribute(pp, begin, n, first, used, apart);
         for (uint32_t j = 0; j < n; ++j) {
+            if ((uint32_t)at[j] >= cvs) continue;
             for (uint32_t l = 0; l < used; ++l) rhs[lanes * (uint32_t)at[j] + l] += apart[GD_BLOCK * l + j];
         }
     }
 }
 
-/* Right-hand sides of `used` slots from `first` on, over the block of n CVs from `begin` on, into their lanes. */
-static void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, uint32_t* next, double* rhs, const uint32_t begin,
-                        const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
-    double sums[GD_LANES * GD_BLOCK];
-    for (uint32_t l = 0; l < lanes; ++l) {
+/* Right-hand sides of `used` slots from `first` on, over the block of n CVs from `begin` on, without the terms of
+ * mechanisms that are not ordered. */
+static void gd_sum(arb_mechanism_ppack* pp, const gd_rows* rows, const uint32_t begin, const uint32_t n,
+                   const uint32_t first, const uint32_t used, double* sums) {
+    const double* own = rows->own + begin;
+    for (uint32_t l = 0; l < used; ++l) {
         double* restrict to = sums + GD_BLOCK * l;
-        if (l >= used) {
-            memset(to, 0, n * sizeof(double));
-            continue;
-        }
         const arb_ion_state us = pp->ion_states[first + l];
         double buffer[GD_BLOCK];
-        const double *u = gd_gather(us.internal_concentration, us.index + begin, n, buffer), *own = rows->own + begin;
+        const double* u = gd_gather(us.internal_concentration, us.index + begin, n, buffer);
         GD_VECTORISE
         for (uint32_t j = 0; j < n; ++j) to[j] = own[j] * u[j];
     }
-    for (uint32_t c = 0; c < GD_CONTRIBUTORS; ++c) {
-        if (!gd_present[c] || !gd_contributors[c].ordered) continue;
-        gd_add_terms(&gd_contributors[c], gd_present[c], &next[c], begin, n, first, used, sums);
+    for (uint32_t r = 0; r < rows->count; ++r) {
+        if (!gd_contributors[rows->reports[r].by].ordered) continue;
+        gd_add_terms(&rows->reports[r], begin, n, first, used, sums);
     }
+}
+
+/* These right-hand sides, side by side in their lanes. */
+static void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, double* rhs, const uint32_t begin,
+                        const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
+    double sums[GD_LANES * GD_BLOCK];
+    for (uint32_t l = used; l < lanes; ++l) memset(sums + GD_BLOCK * l, 0, n * sizeof(double));
+    gd_sum(pp, rows, begin, n, first, used, sums);
     for (uint32_t l0 = 0; l0 < lanes; l0 += 4) {
         const double* from = sums + GD_BLOCK * l0;
         uint32_t j = 0;
@@ -488,17 +534,17 @@ static void gd_hand_out(arb_mechanism_ppack* pp, const double* rhs, const double
 /* Solves for `used` slots from `first` on, side by side. */
 GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_tree* tree, const uint32_t first,
                         const uint32_t used, const int lanes) {
-    const double decay = exp(-pp->globals[0] * pp->dt);
+    const double decay = gd_decay(pp->globals[0], pp->dt);
     const uint32_t width = pp->width;
-    uint32_t next[GD_CONTRIBUTORS + 1] = {0};
+    for (uint32_t r = 0; r < rows->count; ++r) rows->reports[r].next = 0;
     for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
         const uint32_t n = width - begin < GD_BLOCK ? width - begin : GD_BLOCK;
         double* rhs = tree->rhs + (size_t)lanes * begin;
-        gd_assemble(pp, rows, next, rhs, begin, n, first, used, (uint32_t)lanes);
+        gd_assemble(pp, rows, rhs, begin, n, first, used, (uint32_t)lanes);
     }
-    for (uint32_t c = 0; c < GD_CONTRIBUTORS; ++c) {
-        if (!gd_present[c] || gd_contributors[c].ordered) continue;
-        gd_add_scattered(&gd_contributors[c], gd_present[c], first, used, tree->rhs, (uint32_t)lanes);
+    for (uint32_t r = 0; r < rows->count; ++r) {
+        if (gd_contributors[rows->reports[r].by].ordered) continue;
+        gd_add_scattered(&rows->reports[r], first, used, tree->rhs, (uint32_t)lanes, width);
     }
     for (uint32_t i = 0; tree->forks && i < width; ++i) {
         if (tree->hosts_fork[i] < 0.5) continue;
@@ -523,12 +569,12 @@ static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
     for (int32_t i = 0; i < n; ++i) {
         pp->state_vars[GD_V_PREV][i] = pp->vec_v[pp->node_index[i]];
         g_sum[i] = p[GD_G_FACE][i];
-        chained[i] = lround(p[GD_PARENT][i]) == 1 && p[GD_VIA_FORK][i] < 0.5 && p[GD_HOSTS_FORK][i] < 0.5;
+        chained[i] = gd_whole(p[GD_PARENT][i]) == 1 && p[GD_VIA_FORK][i] < 0.5 && p[GD_HOSTS_FORK][i] < 0.5;
         number[i] = forks;
         forks += p[GD_HOSTS_FORK][i] > 0.5;
     }
     for (int32_t i = 0; i < n; ++i) {
-        const int32_t parent = i - (int32_t)lround(p[GD_PARENT][i]);
+        const int32_t parent = i - gd_whole(p[GD_PARENT][i]);
         if (p[GD_VIA_FORK][i] < 0.5 && parent != i) g_sum[parent] += p[GD_G_FACE][i];
         if (p[GD_HOSTS_FORK][i] > 0.5 && parent != i) g_sum[parent] += p[GD_FORK_G][i];
     }
@@ -540,7 +586,8 @@ static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
 
 /* Runs before every other hook of the step: keeps V(t). */
 static void mech_gd0_cable_compute_currents(arb_mechanism_ppack* pp) {
-    memset(gd_present, 0, sizeof gd_present);
+    gd_reports.count = 0;
+    gd_reports.lost = 0;
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         double buffer[GD_BLOCK];
@@ -577,11 +624,50 @@ static void gd_prepare(arb_mechanism_ppack* pp, const gd_rows* rows) {
     }
     for (uint32_t i = 0; i < pp->width; ++i) {
         if (p[GD_VIA_FORK][i] > 0.5) {
-            fork_inverse[(int32_t)i - (int32_t)lround(p[GD_FORK_OFFSET][i])] += p[GD_G_FACE][i];
+            fork_inverse[(int32_t)i - gd_whole(p[GD_FORK_OFFSET][i])] += p[GD_G_FACE][i];
         }
     }
-    for (uint32_t c = 0; c < GD_CONTRIBUTORS; ++c) {
-        if (gd_present[c]) gd_contributors[c].weigh(gd_present[c], rows);
+    for (uint32_t r = 0; r < rows->count; ++r) gd_contributors[rows->reports[r].by].weigh(rows->reports[r].pp, rows);
+}
+
+/* No answer rather than a wrong one. */
+static void gd_give_up(arb_mechanism_ppack* pp) {
+    for (uint32_t k = 0; k < N_SLOTS; ++k) {
+        const arb_ion_state u = pp->ion_states[k];
+        for (uint32_t i = 0; i < pp->width; ++i) u.internal_concentration[u.index[i]] = NAN;
+    }
+}
+
+/* Whether no CV has a neighbour, as with cells of one CV, and no mechanism comes unordered. */
+static int gd_is_apart(arb_mechanism_ppack* pp, const gd_rows* rows) {
+    for (uint32_t r = 0; r < rows->count; ++r) {
+        if (!gd_contributors[rows->reports[r].by].ordered) return 0;
+    }
+    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
+        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
+        if (gd_any(pp->parameters[GD_G_FACE] + begin, n) || gd_any(pp->parameters[GD_HOSTS_FORK] + begin, n)) return 0;
+    }
+    return 1;
+}
+
+/* Then every row is an equation of its own: no sweeps, no lanes. */
+static void gd_carry_apart(arb_mechanism_ppack* pp, const gd_rows* rows, const uint32_t first, const uint32_t used) {
+    const double decay = gd_decay(pp->globals[0], pp->dt);
+    for (uint32_t r = 0; r < rows->count; ++r) rows->reports[r].next = 0;
+    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
+        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
+        double sums[GD_LANES * GD_BLOCK], inverse[GD_BLOCK];
+        const double* diagonal = pp->state_vars[GD_INVERSE] + begin;
+        gd_sum(pp, rows, begin, n, first, used, sums);
+        GD_VECTORISE
+        for (uint32_t j = 0; j < n; ++j) inverse[j] = decay / diagonal[j];
+        for (uint32_t l = 0; l < used; ++l) {
+            const arb_ion_state us = pp->ion_states[first + l];
+            double* restrict x = sums + GD_BLOCK * l;
+            GD_VECTORISE
+            for (uint32_t j = 0; j < n; ++j) x[j] *= inverse[j];
+            gd_scatter(us.internal_concentration, us.index + begin, n, x);
+        }
     }
 }
 
@@ -589,20 +675,31 @@ static void gd_prepare(arb_mechanism_ppack* pp, const gd_rows* rows) {
 static void mech_gd0_cable_advance_state(arb_mechanism_ppack* pp) {
     const double* const* p = (const double* const*)pp->parameters;
     double* const* s = pp->state_vars;
-    const gd_rows rows = {s[GD_OWN], s[GD_AREA], s[GD_FALLEN]};
+    const gd_rows rows = {s[GD_OWN], s[GD_AREA], s[GD_FALLEN], gd_reports.list, gd_reports.count};
+    /* mechanisms know a CV by its position in the ion's arrays, which must be its instance of the carrier */
+    const uint32_t last = pp->width - 1;
+    const int32_t* at = pp->ion_states[0].index;
+    if (gd_reports.lost || at[0] != 0 || (uint32_t)at[last] != last) {
+        gd_give_up(pp);
+        return;
+    }
     gd_prepare(pp, &rows);
+    if (gd_is_apart(pp, &rows)) {
+        for (uint32_t k = 0; k < N_SLOTS; k += GD_LANES) {
+            gd_carry_apart(pp, &rows, k, N_SLOTS - k < GD_LANES ? N_SLOTS - k : GD_LANES);
+        }
+        return;
+    }
     /* hosts allot a mechanism's columns in one piece; if one does not, room must be found elsewhere */
     const ptrdiff_t stride = s[GD_ROOM + 1] - s[GD_ROOM];
     int joined = stride >= (ptrdiff_t)pp->width;
     for (int c = 2; c < GD_COLUMNS - GD_ROOM; ++c) joined &= s[GD_ROOM + c] == s[GD_ROOM] + c * stride;
     double* const found = joined ? NULL : malloc((GD_COLUMNS - GD_ROOM) * sizeof(double) * pp->width);
     double* const room = joined ? s[GD_ROOM] : found;
-    for (uint32_t k = 0; !room && k < N_SLOTS; ++k) {
-        const arb_ion_state u = pp->ion_states[k];
-        for (uint32_t i = 0; i < pp->width; ++i) u.internal_concentration[u.index[i]] = NAN;
+    if (!room) {
+        gd_give_up(pp);
+        return;
     }
-    if (!room) return;
-    const uint32_t last = pp->width - 1;
     const gd_tree tree = {
         .n = (int32_t)pp->width, .offset = p[GD_PARENT], .g_face = p[GD_G_FACE], .via_fork = p[GD_VIA_FORK],
         .fork_offset = p[GD_FORK_OFFSET], .fork_g = p[GD_FORK_G], .hosts_fork = p[GD_HOSTS_FORK],
