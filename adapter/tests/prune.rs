@@ -189,6 +189,21 @@ fn cells_of_a_group_may_differ() {
     same_as_everything(&plan);
 }
 
+/// The carrier has a short way for cells of one control volume: the same bits as beside a tree.
+#[test]
+fn a_cell_of_one_cv_has_the_same_bits_alone() {
+    let plan = apart(|json| {
+        let slot = json!({ "name": "gna_c", "targets": [{ "mechanism": "hh", "parameter": "gnabar", "cell": "c" }] });
+        json["slots"] = json!([slot]);
+    });
+    assert_eq!(
+        slots(&plan),
+        [("a", &[][..], false), ("b", &[], false), ("c", &[0], true)]
+    );
+    let traces = same_as_everything(&plan);
+    assert!(traces.sens.iter().any(|s| *s != 0.0));
+}
+
 /// A slot that all cells have keeps its name; a name that is taken is not given again.
 #[test]
 fn shared_names_are_new() {

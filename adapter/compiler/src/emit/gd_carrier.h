@@ -209,14 +209,19 @@ static void gd_add_terms(gd_report* report, const uint32_t begin, const uint32_t
     if (at[count - 1] - at[0] == (int32_t)(count - 1)) {
         by->contribute(pp, next, count, first, used, sums + (at[0] - (int32_t)begin));
     } else {
+        /* fetched, added to and brought back: the same roundings as in place, whichever cells share the arrays */
         double apart[GD_LANES * GD_BLOCK];
-        for (uint32_t l = 0; l < used; ++l) memset(apart + GD_BLOCK * l, 0, count * sizeof(double));
-        by->contribute(pp, next, count, first, used, apart);
         for (uint32_t l = 0; l < used; ++l) {
-            double* to = sums + GD_BLOCK * l;
             for (uint32_t j = 0; j < count; ++j) {
                 GD_ONE_BY_ONE;
-                to[(uint32_t)at[j] - begin] += apart[GD_BLOCK * l + j];
+                apart[GD_BLOCK * l + j] = sums[GD_BLOCK * l + (uint32_t)at[j] - begin];
+            }
+        }
+        by->contribute(pp, next, count, first, used, apart);
+        for (uint32_t l = 0; l < used; ++l) {
+            for (uint32_t j = 0; j < count; ++j) {
+                GD_ONE_BY_ONE;
+                sums[GD_BLOCK * l + (uint32_t)at[j] - begin] = apart[GD_BLOCK * l + j];
             }
         }
     }
@@ -440,12 +445,12 @@ static void gd_carry_apart(arb_mechanism_ppack* pp, const gd_rows* rows, const u
         const double* diagonal = pp->state_vars[GD_INVERSE] + begin;
         gd_sum(pp, rows, begin, n, first, used, sums);
         GD_VECTORISE
-        for (uint32_t j = 0; j < n; ++j) inverse[j] = decay / diagonal[j];
+        for (uint32_t j = 0; j < n; ++j) inverse[j] = 1.0 / diagonal[j];
         for (uint32_t l = 0; l < used; ++l) {
             const arb_ion_state us = pp->ion_states[first + l];
             double* restrict x = sums + GD_BLOCK * l;
             GD_VECTORISE
-            for (uint32_t j = 0; j < n; ++j) x[j] *= inverse[j];
+            for (uint32_t j = 0; j < n; ++j) x[j] = decay * (x[j] * inverse[j]); /* rounded as in a tree */
             gd_scatter(us.internal_concentration, us.index + begin, n, x);
         }
     }
