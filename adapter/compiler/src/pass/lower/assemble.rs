@@ -129,6 +129,27 @@ impl Assembly<'_, '_> {
         out
     }
 
+    /// Reversal potentials change where currents are computed and nowhere else: hosts expect it, and whoever reads one
+    /// could not know which of two values is meant.
+    fn refuse_stray_reversal(&self, hook: Hook, outputs: &[(Output, ExprId)], diagnostics: &mut Vec<Diagnostic>) {
+        if hook == Hook::Currents || !outputs.iter().any(|(o, _)| matches!(o, Output::Reversal(_))) {
+            return;
+        }
+        for variable in &self.symbols.variables {
+            if let Role::Reversal { .. } = variable.role {
+                diagnostics.push(
+                    Diagnostic::error(
+                        Code::Unsupported,
+                        variable.span,
+                        format!("`{}` is set outside BREAKPOINT", variable.name),
+                    )
+                    .note("BREAKPOINT sets a reversal potential in every step, before anything reads it")
+                    .help(format!("set `{}` in BREAKPOINT only", variable.name)),
+                );
+            }
+        }
+    }
+
     /// Variables that users want to see though no kernel needs them.
     fn observed(&self, graph: &mut Graph) -> Vec<bool> {
         let envs: Vec<&Env> = std::iter::once(&self.kernels.init.env).chain(self.running()).collect();
@@ -178,7 +199,9 @@ impl Assembly<'_, '_> {
         let mut of_ions: BTreeMap<Hook, Vec<(Output, ExprId)>> = BTreeMap::new();
         for hook in Hook::ALL {
             if let Some(executed) = self.executed(hook) {
-                of_ions.insert(hook, self.ion_outputs(&mut graph, &executed.env));
+                let outputs = self.ion_outputs(&mut graph, &executed.env);
+                self.refuse_stray_reversal(hook, &outputs, diagnostics);
+                of_ions.insert(hook, outputs);
             }
         }
         let mut roots: Vec<ExprId> = results.iter().map(|&(_, e)| e).collect();
