@@ -147,6 +147,19 @@ impl Report {
         ))
     }
 
+    /// Links to files beside the report: path relative to it, and text. Nothing if there is none.
+    pub fn links(&mut self, links: &[(String, String)]) -> &mut Self {
+        if links.is_empty() {
+            return self;
+        }
+        self.add(format_args!("<ul>\n"));
+        for (path, text) in links {
+            let (path, text) = (escaped(path), escaped(text));
+            self.add(format_args!("<li><a href=\"{path}\">{text}</a></li>\n"));
+        }
+        self.add(format_args!("</ul>\n"))
+    }
+
     /// What the reader should know before trusting the numbers; nothing if there is none.
     pub fn warnings<S: AsRef<str>>(&mut self, warnings: &[S]) -> &mut Self {
         if warnings.is_empty() {
