@@ -10,6 +10,7 @@ pub mod cli;
 pub mod control;
 pub mod experiment;
 pub mod hosts;
+pub mod live;
 pub mod outcome;
 pub mod plan;
 pub mod report;

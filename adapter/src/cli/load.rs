@@ -10,7 +10,7 @@ use super::diagnostics::{self, Style};
 use super::threads::Threads;
 use super::{Context, ExitStatus, Failure};
 use crate::control::{Model, Traces};
-use crate::hosts::{HostError, ShimHost};
+use crate::hosts::{HostError, ShimHost, Watcher};
 use crate::plan::{Plan, PlanError};
 
 /// Where an experiment runs.
@@ -150,6 +150,18 @@ impl Running {
         tangent: bool,
     ) -> Result<(Traces, Vec<Spike>), Failure> {
         let traces = self.host.simulate(x, t_end_ms, tangent)?;
+        Ok((traces, self.host.spikes().to_vec()))
+    }
+
+    /// As [`Running::simulate`], with each sample shown as soon as the host has it.
+    pub(super) fn simulate_watched(
+        &mut self,
+        x: &[f64],
+        t_end_ms: f64,
+        tangent: bool,
+        watcher: &mut Watcher<'_>,
+    ) -> Result<(Traces, Vec<Spike>), Failure> {
+        let traces = self.host.simulate_watched(x, t_end_ms, tangent, watcher)?;
         Ok((traces, self.host.spikes().to_vec()))
     }
 }

@@ -13,6 +13,7 @@ mod doctor;
 mod emit;
 mod failure;
 mod inspect;
+mod live;
 mod load;
 mod reproduce;
 mod run;

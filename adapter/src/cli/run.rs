@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::live::LiveArgs;
 use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure};
+use crate::live::{About, RunView};
 use crate::outcome::{
     Folder, Named, raster_plot, sensitivity_plot, spike_arrays, spike_table, trace_arrays, trace_plot,
 };
@@ -20,6 +22,8 @@ pub(super) struct Args {
     /// The folder for the results; made if it does not exist.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
+    #[command(flatten)]
+    live: LiveArgs,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
@@ -36,8 +40,19 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let mut running = load::start(&plan, Some(&args.output))?;
     let x = plan.values();
     let t_end_ms = plan.experiment.simulation.duration_ms;
-    let (_, spikes) = running.simulate(&x, t_end_ms, false)?;
-    let (traces, _) = running.simulate(&x, t_end_ms, true)?;
+    let live = args.live.start(context, || About::of(&plan, "run", &x, None))?;
+    let mut simulate = |tangent: bool, label: &str| match &live {
+        None => running.simulate(&x, t_end_ms, tangent),
+        Some(live) => {
+            let mut view = RunView::new(live, &plan, &x, tangent, label);
+            let watch = &mut |t_ms: f64, values: &[f64], sens: &[f64]| view.sample(t_ms, values, sens);
+            let done = running.simulate_watched(&x, t_end_ms, tangent, watch)?;
+            view.publish();
+            Ok(done)
+        }
+    };
+    let (_, spikes) = simulate(false, "without sensitivities")?;
+    let (traces, _) = simulate(true, "with sensitivities")?;
     if let Some(at) = traces.sens.iter().position(|u| !u.is_finite()) {
         let (lane, slot) = (at / traces.n_slots, at % traces.n_slots);
         let (sample, probe) = (lane / traces.n_probes, lane % traces.n_probes);
@@ -102,5 +117,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             report.display()
         ))?;
     }
+    let told = format!("done: {} spikes, {} samples", spikes.len(), traces.times_ms.len());
+    args.live.end(context, live, &told, &serde_json::json!({}));
     Ok(ExitStatus::Done)
 }

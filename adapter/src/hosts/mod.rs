@@ -2,4 +2,4 @@
 
 pub mod shim;
 
-pub use shim::{HostError, ShimHost, Timing};
+pub use shim::{HostError, ShimHost, Timing, Watcher};

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use compiler::emit::Names;
 use compiler::emit::build::{BuildError, build};
 use compiler::{Dropped, Pruned};
-use host_shim::{AbiChoice, Catalogue, LoadError, Probe, ProbeKind, Schedule, SimError, Simulation, Spike};
+use host_shim::{AbiChoice, Catalogue, LoadError, Probe, ProbeKind, SampleView, Schedule, SimError, Simulation, Spike};
 use rayon::prelude::*;
 
 use crate::control::{Model, Traces};
@@ -26,6 +26,10 @@ use crate::plan::export::sample_times_ms;
 use crate::plan::{Plan, PlannedCell, Variant, describe, draws_noise};
 
 pub use timing::Timing;
+
+/// Sees the samples of a run while it goes on: time (ms), values by probe, and sensitivities as a row of
+/// [`Traces::sens`], empty where they were not asked for.
+pub type Watcher<'a> = dyn FnMut(f64, &[f64], &[f64]) + Send + 'a;
 
 /// What can go wrong between a plan and its traces.
 #[derive(Debug, thiserror::Error)]
@@ -236,6 +240,23 @@ impl ShimHost {
         setup.record(simulation, variant, x, t_end_ms, probes)
     }
 
+    /// [`Model::simulate`], with each sample shown as soon as the host has it.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn simulate_watched(
+        &mut self,
+        x: &[f64],
+        t_end_ms: f64,
+        tangent: bool,
+        watcher: &mut Watcher<'_>,
+    ) -> Result<Traces, HostError> {
+        let with_tangent = tangent && self.tangent.is_some();
+        let variant = self.variant(with_tangent);
+        let (setup, simulation, _) = self.parts(variant);
+        setup.simulate(simulation, variant, x, t_end_ms, with_tangent, watcher)
+    }
+
     /// What a run needs, and the copies of its simulation; notes that this is now the last run.
     fn parts(&mut self, variant: Variant) -> (&Setup, &mut Simulation, &mut Vec<Simulation>) {
         self.last_augmented = variant == Variant::Augmented;
@@ -323,6 +344,7 @@ impl Setup {
         x: &[f64],
         t_end_ms: f64,
         with_tangent: bool,
+        watcher: &mut Watcher<'_>,
     ) -> Result<Traces, HostError> {
         let n_probes = self.value_probes.0.len();
         let mut probes = match variant {
@@ -332,23 +354,25 @@ impl Setup {
         if with_tangent {
             probes.extend(self.sensitivity_probes.iter().map(|(_, p)| p.clone()));
         }
-        let samples = self.record(simulation, variant, x, t_end_ms, &probes)?;
+        self.set(simulation, variant, x)?;
         let mut traces = Traces {
             n_probes,
             n_slots: self.n_slots,
-            times_ms: samples.times_ms,
             ..Traces::default()
         };
-        for row in samples.values.chunks_exact(probes.len()) {
-            traces.values.extend_from_slice(&row[..n_probes]);
+        let mut sample = |view: &SampleView<'_>| {
+            let (row, start) = (traces.values.len(), traces.sens.len());
+            traces.times_ms.push(view.time_ms);
+            traces.values.extend_from_slice(&view.values[..n_probes]);
             if with_tangent {
-                let start = traces.sens.len();
                 traces.sens.resize(start + n_probes * self.n_slots, 0.0);
-                for ((position, _), value) in self.sensitivity_probes.iter().zip(&row[n_probes..]) {
+                for ((position, _), value) in self.sensitivity_probes.iter().zip(&view.values[n_probes..]) {
                     traces.sens[start + position] = *value;
                 }
             }
-        }
+            watcher(view.time_ms, &traces.values[row..], &traces.sens[start..]);
+        };
+        simulation.run(t_end_ms, self.dt_ms, &self.schedule, &probes, &mut sample)?;
         Ok(traces)
     }
 }
@@ -365,10 +389,7 @@ impl Model for ShimHost {
     }
 
     fn simulate(&mut self, x: &[f64], t_end_ms: f64, tangent: bool) -> Result<Traces, HostError> {
-        let with_tangent = tangent && self.tangent.is_some();
-        let variant = self.variant(with_tangent);
-        let (setup, simulation, _) = self.parts(variant);
-        setup.simulate(simulation, variant, x, t_end_ms, with_tangent)
+        self.simulate_watched(x, t_end_ms, tangent, &mut |_, _, _| {})
     }
 
     /// On as many threads as there are. Each run is the same as alone.
@@ -389,7 +410,11 @@ impl Model for ShimHost {
                 let k = next.fetch_add(1, Ordering::Relaxed);
                 Some((k, points.get(k)?))
             });
-            let run = |(k, x): (usize, &Vec<f64>)| (k, setup.simulate(simulation, variant, x, t_end_ms, with_tangent));
+            let run = |(k, x): (usize, &Vec<f64>)| {
+                let nobody = &mut |_: f64, _: &[f64], _: &[f64]| {};
+                let result = setup.simulate(simulation, variant, x, t_end_ms, with_tangent, nobody);
+                (k, result)
+            };
             taken.map(run).collect::<Vec<_>>()
         };
         let mut done: Vec<(usize, Result<Traces, HostError>)> = if workers == 1 {
