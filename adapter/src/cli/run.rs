@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::live::LiveArgs;
 use super::load::{self, ExperimentArgs};
-use super::{Context, ExitStatus, Failure};
+use super::{Context, ExitStatus, Failure, count};
 use crate::live::{About, RunView};
 use crate::outcome::{
     Folder, Named, raster_plot, sensitivity_plot, spike_arrays, spike_table, trace_arrays, trace_plot,
@@ -51,8 +51,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             Ok(done)
         }
     };
-    let (_, spikes) = simulate(false, "without sensitivities")?;
-    let (traces, _) = simulate(true, "with sensitivities")?;
+    let (_, spikes) = simulate(false, "first without sensitivities")?;
+    let (traces, _) = simulate(true, "")?;
     if let Some(at) = traces.sens.iter().position(|u| !u.is_finite()) {
         let (lane, slot) = (at / traces.n_slots, at % traces.n_slots);
         let (sample, probe) = (lane / traces.n_probes, lane % traces.n_probes);
@@ -117,7 +117,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             report.display()
         ))?;
     }
-    let told = format!("done: {} spikes, {} samples", spikes.len(), traces.times_ms.len());
+    let told = format!(
+        "done: {}, {}",
+        count(spikes.len(), "spike"),
+        count(traces.times_ms.len(), "sample")
+    );
     args.live.end(context, live, &told, &serde_json::json!({}));
     Ok(ExitStatus::Done)
 }

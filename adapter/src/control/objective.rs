@@ -227,6 +227,11 @@ impl Objective {
         &self.target
     }
 
+    /// One weight per probe, as given.
+    pub fn weights(&self) -> &[f64] {
+        &self.probe_weights
+    }
+
     /// Number of samples `t < horizon_ms`.
     pub fn n_samples_before(&self, horizon_ms: f64) -> usize {
         self.target.times_ms.partition_point(|&t| t < horizon_ms - SAME_TIME_MS)

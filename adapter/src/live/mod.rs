@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::control::Tuner;
+use crate::control::{Best, Row, Tuner};
 use feed::Feed;
 use thin::Curve;
 pub use view::{RunView, TuneView, Watched};
@@ -152,19 +152,30 @@ impl Live {
 
     /// Publishes the newest row of a tuner; `run` numbers tuners that run side by side.
     pub fn iteration(&self, run: usize, tuner: &Tuner) {
-        let Some(row) = tuner.history().last() else {
-            return;
-        };
         let best = tuner.best();
         if let Some(loss) = best.map(|b| b.loss) {
             self.lead(run, loss);
         }
+        if let Some(row) = tuner.history().last() {
+            self.history_row(run, tuner.history().len() - 1, row, best);
+        }
+    }
+
+    /// Publishes all rows of a tuner that goes on from a checkpoint.
+    pub fn resume(&self, run: usize, tuner: &Tuner) {
+        let earlier = tuner.history().len().saturating_sub(1);
+        for (position, row) in tuner.history().iter().take(earlier).enumerate() {
+            self.history_row(run, position, row, None);
+        }
+        self.iteration(run, tuner);
+    }
+
+    fn history_row(&self, run: usize, position: usize, row: &Row, best: Option<&Best>) {
         let row = json!({
             "run": run, "at": row.iteration, "loss": row.loss, "x": row.x, "horizon_ms": row.horizon_ms,
             "best": best.map(|b| json!({"loss": b.loss, "x": b.x})),
         });
-        let position = tuner.history().len() as u64 - 1;
-        self.publish(|feed| feed.row(run, position, &row.to_string()));
+        self.publish(|feed| feed.row(run, position as u64, &row.to_string()));
     }
 
     /// Publishes a row that is no tuner's: `position` counts them from 0 and `at` places them on the axis. A loss or slot

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::thin::Curve;
 use super::{About, AboutSlot, Live, Panel};
-use crate::control::{Model, Target, Traces};
+use crate::control::{Model, Objective, Traces, Tuner};
 use crate::plan::{Plan, PlannedProbe};
 
 /// Diagrams of traces at most, and curves in one of them.
@@ -41,6 +41,15 @@ fn axis_label(probe: &PlannedProbe) -> String {
     }
 }
 
+/// What probes of this unit show together.
+fn title(unit: &str) -> &'static str {
+    match unit {
+        "mV" => "Voltages",
+        "" | "1" => "States",
+        _ => "Probes",
+    }
+}
+
 fn curve(t_end_ms: f64, times_ms: &[f64], values: &[f64], n_probes: usize, probe: usize) -> Arc<Curve> {
     let column = values.iter().skip(probe).step_by(n_probes.max(1));
     Arc::new(Curve::of(t_end_ms, times_ms.iter().copied().zip(column.copied())))
@@ -56,9 +65,10 @@ pub struct TuneView<'a> {
 }
 
 impl<'a> TuneView<'a> {
-    /// The first probes with a weight. `target` has their samples in the plan's order of probes.
-    pub fn new(live: &'a Live, plan: &Plan, target: &Target, weights: &[f64]) -> Self {
+    /// The first probes that count.
+    pub fn new(live: &'a Live, plan: &Plan, objective: &Objective) -> Self {
         let t_end_ms = plan.experiment.simulation.duration_ms;
+        let (target, weights) = (objective.target(), objective.weights());
         let counted = (0..plan.probes.len()).filter(|&i| weights.get(i).is_some_and(|w| *w > 0.0));
         let probe = |i: usize| {
             let wanted = curve(t_end_ms, &target.times_ms, &target.values, target.n_probes, i);
@@ -71,9 +81,14 @@ impl<'a> TuneView<'a> {
         }
     }
 
-    /// The page behind it.
-    pub fn live(&self) -> &'a Live {
-        self.live
+    /// [`Live::iteration`].
+    pub fn iteration(&self, run: usize, tuner: &Tuner) {
+        self.live.iteration(run, tuner);
+    }
+
+    /// [`Live::resume`].
+    pub fn resume(&self, run: usize, tuner: &Tuner) {
+        self.live.resume(run, tuner);
     }
 
     /// Publishes these traces, however long ago the last ones were.
@@ -190,7 +205,7 @@ impl<'a> RunView<'a> {
                 Some(panel) => panel,
                 None if units.len() < PANELS => {
                     units.push(probe.unit.clone());
-                    view.panels.push(("Probes".into(), axis_label(probe)));
+                    view.panels.push((title(&probe.unit).into(), axis_label(probe)));
                     view.panels.len() - 1
                 }
                 None => continue,
