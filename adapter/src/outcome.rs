@@ -68,7 +68,7 @@ impl Folder {
         manifest.host = Some(host.into());
         manifest.integrator = Some(compiler::Integrator::from(plan.experiment.integrator).as_str().into());
         manifest.abi_level = Some(compiler::AbiLevel::default().to_string());
-        manifest.carrier = (!plan.slots.is_empty()).then(|| "cable".into());
+        manifest.carrier = (!plan.slots.is_empty()).then(|| carrier(plan).into());
         manifest.dt_ms = Some(plan.experiment.simulation.dt_ms);
         manifest.duration_ms = Some(plan.experiment.simulation.duration_ms);
         manifest.slots = plan.slots.iter().map(|s| s.name.clone()).collect();
@@ -78,6 +78,9 @@ impl Folder {
         manifest.pruned = Some(plan.pruned.clone()).filter(|p| !p.is_empty());
         manifest.warnings = warnings(plan);
         let mut report = Report::new(title);
+        if let Some(caveat) = plan.caveat() {
+            report.warnings(&[caveat]);
+        }
         if let Some(description) = &plan.experiment.description {
             report.paragraph(description);
         }
@@ -140,16 +143,23 @@ impl Folder {
     }
 }
 
-/// The compiler's warnings, one line each.
+/// The carrier, with a word on what it is worth.
+fn carrier(plan: &Plan) -> &'static str {
+    if plan.caveat().is_some() {
+        "diffusion (APPROXIMATE)"
+    } else {
+        "cable"
+    }
+}
+
+/// What the plan has to say of its sensitivities, and the compiler's warnings, one line each.
 fn warnings(plan: &Plan) -> Vec<String> {
-    plan.warnings()
-        .iter()
-        .map(|(file, d)| {
-            let source = &plan.sources[*file];
-            let (line, column) = compiler::diagnostic::line_col(&source.text, d.span.start);
-            format!("{}:{line}:{column}: {} [{}]", source.name, d.message, d.code)
-        })
-        .collect()
+    let compiler = plan.warnings().iter().map(|(file, d)| {
+        let source = &plan.sources[*file];
+        let (line, column) = compiler::diagnostic::line_col(&source.text, d.span.start);
+        format!("{}:{line}:{column}: {} [{}]", source.name, d.message, d.code)
+    });
+    plan.caveat().map(String::from).into_iter().chain(compiler).collect()
 }
 
 /// `t_ms`, `values` and, if there are any, `sensitivities`.

@@ -3,6 +3,7 @@
 use mech_abi::AbiLevel;
 
 use crate::diagnostic::{Code, Diagnostic, Severity, has_errors};
+use crate::emit::carrier::Carrier;
 use crate::emit::catalogue::{self, Entry};
 use crate::emit::{Names, Seed, Slots, json};
 use crate::ir::graph::Leaf;
@@ -45,6 +46,8 @@ pub struct Options {
     pub rebound: Vec<(String, String, String)>,
     /// What users read back.
     pub keep: Keep,
+    /// What brings ∂V/∂slot along the tree.
+    pub carrier: Carrier,
 }
 
 /// A diagnostic and the source it is about, by position.
@@ -208,7 +211,7 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
         }
     }
     reject(&diagnostics)?;
-    let slots = seeds(&options.slots, &names)?;
+    let slots = seeds(&options.slots, &names, options.carrier)?;
     let mut lowered: Vec<Lowered> = Vec::new();
     for (i, ast) in parsed.iter().enumerate() {
         let ranged: Vec<String> = slots
@@ -355,10 +358,11 @@ fn check_slot_names(slots: &[SlotSpec]) -> Result<(), CompileError> {
     Ok(())
 }
 
-fn seeds(specs: &[SlotSpec], mechanisms: &[String]) -> Result<Slots, CompileError> {
+fn seeds(specs: &[SlotSpec], mechanisms: &[String], carrier: Carrier) -> Result<Slots, CompileError> {
     let mut slots = Slots {
         names: specs.iter().map(|s| s.name.clone()).collect(),
         seeds: Vec::new(),
+        carrier,
     };
     for spec in specs {
         for (mechanism, parameter) in &spec.targets {

@@ -44,7 +44,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
     args.input.threads.start()?;
     let started = Instant::now();
-    let plan = load::plan(&args.input.experiment, context)?;
+    let plan = load::plan(&args.input, context)?;
     let read_s = started.elapsed().as_secs_f64();
     if let Some(folder) = &args.export {
         return export(&plan, folder, context);

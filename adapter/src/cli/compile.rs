@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use compiler::{AbiLevel, CompileError, Compiled, FileDiagnostic, Integrator, Keep, Options, Source};
+use compiler::{AbiLevel, Carrier, CompileError, Compiled, FileDiagnostic, Integrator, Keep, Options, Source};
 use serde_json::{Value, json};
 
 use super::diagnostics::{self, Style, Tally};
@@ -83,6 +83,7 @@ impl CompileArgs {
                 IntegratorArg::Neuron => Integrator::Neuron,
             },
             abi: self.abi.into(),
+            carrier: Carrier::Cable,
         };
         let broken = |s: &Source| compiler::diagnostic::has_errors(&compiler::syntax::parse(&s.text).1);
         // A file that does not parse may lack just the parameter asked for: its own errors come first.

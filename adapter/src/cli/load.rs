@@ -10,6 +10,7 @@ use super::diagnostics::{self, Style};
 use super::threads::Threads;
 use super::{Context, ExitStatus, Failure};
 use crate::control::{Model, Traces};
+use crate::experiment::{Carrier, Experiment};
 use crate::hosts::{HostError, ShimHost, Watcher};
 use crate::plan::{Plan, PlanError};
 
@@ -29,6 +30,15 @@ impl HostName {
     }
 }
 
+/// What brings the voltage's sensitivities along the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum CarrierName {
+    /// The voltage's own matrix: exact.
+    Cable,
+    /// The paper's ion diffusion: approximate, to reproduce the paper and to show its error.
+    Diffusion,
+}
+
 /// Which experiment, and where it runs.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExperimentArgs {
@@ -38,13 +48,24 @@ pub(super) struct ExperimentArgs {
     /// Where it runs.
     #[arg(long, value_enum, default_value_t)]
     pub(super) host: HostName,
+    /// What brings the sensitivities along the tree, whatever the experiment says.
+    #[arg(long, value_enum)]
+    pub(super) carrier: Option<CarrierName>,
     #[command(flatten)]
     pub(super) threads: Threads,
 }
 
 /// Reads the experiment and shows the compiler's warnings.
-pub(super) fn plan(path: &Path, context: &Context) -> Result<Plan, Failure> {
-    let plan = Plan::load(path).map_err(|error| reject(error, context))?;
+pub(super) fn plan(args: &ExperimentArgs, context: &Context) -> Result<Plan, Failure> {
+    let change = |experiment: &mut Experiment| match args.carrier {
+        None => {}
+        Some(CarrierName::Cable) => experiment.carrier = Carrier::Cable,
+        Some(CarrierName::Diffusion) => experiment.carrier = Carrier::Diffusion,
+    };
+    let plan = Plan::load_with(&args.experiment, change).map_err(|error| reject(error, context))?;
+    if let Some(caveat) = plan.caveat().filter(|_| !context.json) {
+        context.warn(&format!("warning: {caveat}"));
+    }
     if !plan.warnings().is_empty() && !context.json && !context.quiet {
         let style = Style::choose(&io::stderr());
         context.warn(&diagnostics::render_all(&plan.sources, plan.warnings(), style));

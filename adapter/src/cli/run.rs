@@ -29,7 +29,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
     args.input.threads.start()?;
     let started = Instant::now();
-    let plan = load::plan(&args.input.experiment, context)?;
+    let plan = load::plan(&args.input, context)?;
     let mut folder = Folder::create(
         &args.output,
         &plan,
@@ -108,6 +108,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             "spikes": spikes.len(),
             "samples": traces.times_ms.len(),
             "pruned": plan.pruned,
+            "caveat": plan.caveat(),
         }))?;
     } else {
         context.summary(&format!(

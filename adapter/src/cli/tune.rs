@@ -43,7 +43,7 @@ const CHECKPOINT: &str = "checkpoint.json";
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
     args.input.threads.start()?;
     let started = Instant::now();
-    let plan = load::plan(&args.input.experiment, context)?;
+    let plan = load::plan(&args.input, context)?;
     let title = format!("{}: tuning", plan.experiment.name);
     let mut folder = Folder::create(&args.output, &plan, "tune", args.input.host.as_str(), &title)?;
     let mut running = load::start(&plan, Some(&args.output))?;
@@ -431,6 +431,7 @@ impl Outcome<'_> {
             "counts": self.tuner.counts(),
             "slots": slots,
             "pruned": self.plan.pruned,
+            "caveat": self.plan.caveat(),
         })
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
     args.input.threads.start()?;
-    let plan = load::plan(&args.input.experiment, context)?;
+    let plan = load::plan(&args.input, context)?;
     if plan.slots.is_empty() {
         return Err(Failure::message(
             ExitStatus::Rejected,
@@ -71,6 +71,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     if context.json {
         let bug = |e| Failure::new(ExitStatus::Bug, e, "please report this");
         let mut value = serde_json::to_value(&verdict).map_err(bug)?;
+        if let Some(caveat) = plan.caveat() {
+            value["caveat"] = caveat.into();
+        }
         value["pruned"] = serde_json::to_value(&plan.pruned).map_err(bug)?;
         context.print_json(&value)?;
         return Ok(status);

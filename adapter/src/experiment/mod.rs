@@ -66,6 +66,9 @@ pub struct Experiment {
     /// Forgetting rate λ of the sensitivities, 1/ms; 0 keeps them exact.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub forgetting_per_ms: f64,
+    /// What brings the voltage's sensitivities along the tree.
+    #[serde(default, skip_serializing_if = "is_default_carrier")]
+    pub carrier: Carrier,
     /// What `tune` minimises, and how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tune: Option<Tune>,
@@ -77,6 +80,31 @@ pub struct Experiment {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_zero(x: &f64) -> bool {
     x.to_bits() == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_default_carrier(carrier: &Carrier) -> bool {
+    *carrier == Carrier::Cable
+}
+
+/// What brings the voltage's sensitivities along the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Carrier {
+    /// The voltage's own matrix: exact on every tree.
+    #[default]
+    Cable,
+    /// The paper's, ion diffusion by the rule of Arbor 0.9: APPROXIMATE, wrong wherever diameters differ or branches meet.
+    Diffusion,
+}
+
+impl From<Carrier> for compiler::Carrier {
+    fn from(carrier: Carrier) -> Self {
+        match carrier {
+            Carrier::Cable => compiler::Carrier::Cable,
+            Carrier::Diffusion => compiler::Carrier::Diffusion,
+        }
+    }
 }
 
 /// Whose arithmetic: the form of `cnexp` and the conductance of a current.

@@ -10,6 +10,7 @@ use host_shim::{
     TreeTable, discretise,
 };
 
+use super::carrier::diffuse;
 use super::ion::PlannedMethod;
 use super::point::PlannedPoint;
 use super::region::stretches;
@@ -17,7 +18,7 @@ use super::roster::Roster;
 use super::shape::shape;
 use super::sources::{Kind, kind};
 use super::{Input, PlanError, Variant};
-use crate::experiment::{self, Experiment, Scale, SlotTarget};
+use crate::experiment::{self, Carrier, Experiment, Scale, SlotTarget};
 
 /// How one slot moves one parameter on one piece.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +63,8 @@ pub struct PlannedCell {
     pub discretisation: Discretisation,
     /// The tree as the carrier needs it; only where there are slots.
     pub tree: Option<TreeTable>,
+    /// What the `diffusion` carrier scales its rows by, 1/pF, per row of `tree`; absent with the exact one.
+    pub per_cap: Option<Vec<f64>>,
     /// Ions, without those of slots, and without their methods.
     pub ions: BTreeMap<String, IonProperties>,
     /// How reversal potentials are computed, by ion.
@@ -194,11 +197,18 @@ impl Cx<'_> {
         let pieces: Vec<Piece> = pieces.into_iter().map(|(_, p)| p).collect();
         let policy = self.policy();
         let discretisation = discretise(self.morphology, &policy, &properties).map_err(geometry(self.place.clone()))?;
-        let tree = if self.experiment.slots.is_empty() {
-            None
-        } else {
-            Some(TreeTable::new(&discretisation).map_err(geometry(self.place.clone()))?)
-        };
+        let (mut tree, mut per_cap) = (None, None);
+        if !self.experiment.slots.is_empty() {
+            let mut table = TreeTable::new(&discretisation).map_err(geometry(self.place.clone()))?;
+            per_cap = match self.experiment.carrier {
+                Carrier::Cable => None,
+                Carrier::Diffusion => {
+                    let rows = diffuse(&mut table, &discretisation, self.morphology, &properties);
+                    Some(rows.map_err(geometry(self.place.clone()))?)
+                }
+            };
+            tree = Some(table);
+        }
         let synapses = self.synapses(&mut globals)?;
         let junctions = self.junctions(&mut globals)?;
         let (detectors, detector_labels) = self.detectors()?;
@@ -208,6 +218,7 @@ impl Cx<'_> {
             properties,
             discretisation,
             tree,
+            per_cap,
             ions: self.ions()?,
             methods: self.methods()?,
             pieces,

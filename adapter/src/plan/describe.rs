@@ -139,6 +139,9 @@ fn carry(plan: &Plan, cell: &PlannedCell, description: &mut CellDescription) {
             for ((name, _), value) in carrier::PARAMETERS.iter().zip(tree.row(i)) {
                 paint.parameters.insert((*name).to_string(), value);
             }
+            if let Some(value) = cell.per_cap.as_ref().and_then(|rows| rows.get(i)) {
+                paint.parameters.insert(carrier::PER_CAP.0.into(), *value);
+            }
             description.densities.push(paint);
         }
     }

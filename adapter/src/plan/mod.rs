@@ -3,6 +3,7 @@
 //! Every slot moves its parameters linearly, p = p₀ + Σ_k (∂p/∂x_k) x_k, so a painting is cut into pieces on which p₀ and
 //! the seeds ∂p/∂x_k are constant. Knows no simulator: a host paints the pieces as they are.
 
+mod carrier;
 mod cell;
 mod describe;
 mod error;
@@ -26,7 +27,7 @@ use compiler::{CompileError, Compiled, FileDiagnostic, Options, SlotSpec, Source
 use host_shim::{Network, ProbeKind};
 
 use crate::control::Transform;
-use crate::experiment::{Experiment, Scale};
+use crate::experiment::{Carrier, Experiment, Scale};
 use crate::report::Pruned;
 use roster::Roster;
 
@@ -99,14 +100,23 @@ impl Plan {
     /// # Errors
     /// [`PlanError`], with the place in the experiment.
     pub fn load(path: &Path) -> Result<Self, PlanError> {
+        Self::load_with(path, |_| ())
+    }
+
+    /// The same after `change`, for options that overrule the file.
+    ///
+    /// # Errors
+    /// As [`Plan::load`].
+    pub fn load_with(path: &Path, change: impl FnOnce(&mut Experiment)) -> Result<Self, PlanError> {
         let bytes = read(path)?;
         let text = std::str::from_utf8(&bytes).map_err(|_| PlanError::Encoding {
             path: path.to_path_buf(),
         })?;
-        let experiment = crate::experiment::read::parse(text).map_err(|defect| PlanError::Experiment {
+        let mut experiment = crate::experiment::read::parse(text).map_err(|defect| PlanError::Experiment {
             path: path.to_path_buf(),
             defect,
         })?;
+        change(&mut experiment);
         let base = path
             .parent()
             .filter(|p| !p.as_os_str().is_empty())
@@ -164,6 +174,7 @@ impl Plan {
                 .collect(),
             integrator: experiment.integrator.into(),
             keep: probe::read_back(&experiment),
+            carrier: experiment.carrier.into(),
             ..Options::default()
         };
         let compile = |options: &Options| {
@@ -207,6 +218,15 @@ impl Plan {
     /// Warnings of the compiler.
     pub fn warnings(&self) -> &[FileDiagnostic] {
         &self.compiled.warnings
+    }
+
+    /// What the reader of the sensitivities must know, if they are not exact.
+    pub fn caveat(&self) -> Option<&'static str> {
+        match self.experiment.carrier {
+            Carrier::Cable => None,
+            Carrier::Diffusion if self.slots.is_empty() => None,
+            Carrier::Diffusion => Some(carrier::CAVEAT),
+        }
     }
 
     /// Slot values at which the experiment runs.

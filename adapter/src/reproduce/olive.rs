@@ -13,8 +13,8 @@ use host_shim::{GeometryError, Morphology, SwcError, load_swc_arbor};
 use super::{Carried, unpack};
 use crate::control::Transform;
 use crate::experiment::{
-    self, Cell, Detector, Experiment, Location, Paint, Probe, Properties, Region, RegionExpr, Scale, Simulation, Slot,
-    SlotTarget, Verify,
+    self, Carrier, Cell, Detector, Experiment, Location, Paint, Probe, Properties, Region, RegionExpr, Scale,
+    Simulation, Slot, SlotTarget, Verify,
 };
 use crate::report::{self, write_atomic};
 
@@ -249,6 +249,7 @@ impl OliveCell {
             slots: CONDUCTANCES.iter().map(slot).collect(),
             probes: vec![probe("soma", 0, 0.0, "v")],
             forgetting_per_ms: 0.0,
+            carrier: Carrier::Cable,
             tune: None,
             verify: Verify::default(),
         }

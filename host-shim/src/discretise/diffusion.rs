@@ -19,6 +19,27 @@ impl Discretisation {
         self.parent.iter().enumerate().map(face).collect()
     }
 
+    /// The same for one step of Arbor 0.9, which gave every CV the same mass: per CV the rate of exchange with its parent,
+    /// D/(A·∫dx/(πr²)), A the lateral area of the CV itself and left out where that is 0; one number for both rows of
+    /// the face, so an ion is not even conserved where areas differ. 0 for CV 0.
+    ///
+    /// With D = 100/(rL·cm) (Ω·cm, F/m²) and a uniform unbranched cable it is the rate of the voltage, g_f/C in 1/µs: the
+    /// published carrier of sensitivities rests on that.
+    pub fn unit_mass_rates(&self, m: &Morphology, diffusivity: f64) -> Vec<f64> {
+        let face = |(cv, parent): (usize, &Option<usize>)| {
+            parent.map_or(0.0, |parent| {
+                let span = face_span(&self.cables[parent], &self.cables[cv]);
+                let area = if self.area_um2[cv] > 0.0 {
+                    self.area_um2[cv]
+                } else {
+                    1.0
+                };
+                diffusivity / (area * m.ixa_per_um(&span))
+            })
+        };
+        self.parent.iter().enumerate().map(face).collect()
+    }
+
     /// Volume by which a diffusing ion is diluted, µm³: that of the cylinder with the CV's area and length.
     pub(crate) fn volume_um3(&self, cv: usize) -> f64 {
         0.25 * self.area_um2[cv] * self.diam_um[cv]

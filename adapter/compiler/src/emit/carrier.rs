@@ -18,6 +18,30 @@ use std::fmt::Write as _;
 use super::{Names, Slots, Tables, carrier_ions, forgetting, tables};
 use crate::ir::mechanism::{Field, Kind};
 
+/// What brings u = ∂V/∂θ along the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Carrier {
+    /// The voltage's own matrix: exact on every tree.
+    #[default]
+    Cable,
+    /// The published carrier, ion diffusion by the rule of Arbor 0.9: exact on a uniform unbranched cable only. Kept to
+    /// reproduce the paper and to show its error.
+    Diffusion,
+}
+
+impl Carrier {
+    /// Its name in a catalogue's self-description.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Carrier::Cable => "cable",
+            Carrier::Diffusion => "diffusion",
+        }
+    }
+}
+
+/// A further parameter of the diffusion carrier, after the others: 1/capacitance of the CV (name, unit).
+pub const PER_CAP: (&str, &str) = ("per_cap", "/pF");
+
 /// Per-CV parameters, in the order of the host's tree table: (name, unit).
 pub const PARAMETERS: [(&str, &str); 7] = [
     ("parent_offset", ""),
@@ -97,10 +121,15 @@ pub(super) struct Contributor {
 
 /// Hooks and tables of the carrier; follows the mechanisms.
 pub(super) fn emit(slots: &Slots, contributors: &[Contributor]) -> String {
+    let diffuses = match slots.carrier {
+        Carrier::Cable => false,
+        Carrier::Diffusion => true,
+    };
     let mut out = format!(
-        "/* ---- {} ---- */\n#define N_SLOTS {}u\n",
+        "/* ---- {} ---- */\n#define N_SLOTS {}u\n{}",
         Names::CARRIER,
-        slots.names.len()
+        slots.names.len(),
+        if diffuses { "#define GD_DIFFUSES 1\n" } else { "" }
     );
     out.push_str(CONTRIBUTOR);
     for Contributor { symbol, ordered, ions } in contributors {
@@ -115,9 +144,17 @@ pub(super) fn emit(slots: &Slots, contributors: &[Contributor]) -> String {
         default,
         limits: (f64::MIN, f64::MAX),
     };
-    let parameters: Vec<Field> = PARAMETERS.iter().map(|(n, u)| field(n, u, 0.0)).collect();
+    let further = diffuses.then_some(&PER_CAP);
+    let parameters: Vec<Field> = PARAMETERS
+        .iter()
+        .chain(further)
+        .map(|(n, u)| field(n, u, 0.0))
+        .collect();
     let mut states: Vec<Field> = SCRATCH.iter().map(|(n, u)| field(n, u, 0.0)).collect();
     states.extend((0..ROOM).map(|i| field(&format!("room_{i}"), "", 0.0)));
+    if diffuses {
+        states.extend((0..slots.names.len()).map(|k| field(&format!("fork_u_{k}"), "", 0.0)));
+    }
     out.push_str(&tables(&Tables {
         name: Names::CARRIER,
         kind: Kind::Density,

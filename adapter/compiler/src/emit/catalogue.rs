@@ -123,7 +123,7 @@ fn describe(names: &[String], slots: &Slots, integrator: Integrator) -> String {
         names.len(),
         env!("CARGO_PKG_VERSION"),
         integrator.as_str(),
-        if has_slots { "cable" } else { "none" },
+        if has_slots { slots.carrier.as_str() } else { "none" },
         if has_slots { "gd_slots" } else { "0" },
         if has_slots { "gd_seeds" } else { "0" },
         slots.names.len(),

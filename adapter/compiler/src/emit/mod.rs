@@ -79,6 +79,8 @@ pub struct Slots {
     pub names: Vec<String>,
     /// Seeds, by slot, then as given.
     pub seeds: Vec<Seed>,
+    /// What brings ∂V/∂slot along the tree.
+    pub carrier: carrier::Carrier,
 }
 
 /// A row of a mechanism's ion table.
