@@ -35,6 +35,17 @@ pub enum Status {
     Unresolved,
 }
 
+impl Status {
+    /// In a table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Pass => "pass",
+            Status::Fail => "FAIL",
+            Status::Unresolved => "UNRESOLVED",
+        }
+    }
+}
+
 /// One step of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct SweepRow {

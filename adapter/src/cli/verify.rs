@@ -3,7 +3,7 @@
 use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure};
 use crate::report::Progress;
-use crate::verify::{Row, Status, Verdict, lanes, verify};
+use crate::verify::{Row, Verdict, lanes, verify};
 
 /// Check an experiment's sensitivities against central differences.
 ///
@@ -111,11 +111,7 @@ fn table(verdict: &Verdict) -> String {
         ..
     } in &verdict.parameters
     {
-        let word = match status {
-            Status::Pass => "pass",
-            Status::Fail => "FAIL",
-            Status::Unresolved => "UNRESOLVED",
-        };
+        let word = status.as_str();
         out.push_str(&format!(
             "{name:width$}  {value:>12.6}  {:>10}  {:>12}  {best_step:>10.2e}  {word}\n",
             number(*rel_error),

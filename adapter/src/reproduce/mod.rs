@@ -5,6 +5,7 @@
 
 pub mod all;
 pub mod fig1;
+pub mod fig2;
 pub mod olive;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::plan::PlanError;
 use crate::report::{ProgressMode, create_dir, write_atomic};
 
 /// All results, in the order in which `reproduce all` computes them.
-pub const PARTS: &[Part] = &[fig1::PART];
+pub const PARTS: &[Part] = &[fig1::PART, fig2::PART];
 
 /// One result of the paper.
 #[derive(Debug, Clone, Copy)]
