@@ -56,6 +56,7 @@ impl From<Error> for Failure {
             Error::Plan(plan) => (*plan).into(),
             Error::Host(host) => host.into(),
             Error::Report(report) => report.into(),
+            Error::Cable(cable) => Failure::new(ExitStatus::Bug, cable, "please report this"),
             Error::Olive(olive) => {
                 let help = match &olive {
                     OliveError::Read { .. } => "check the path and the permissions",

@@ -42,11 +42,20 @@ enum Entry {
 /// # Errors
 /// The folder or the report cannot be written. A part's own error goes to `finished`, and the others go on.
 pub fn run(job: &Job<'_>, resume: bool, finished: &mut dyn FnMut(Finished)) -> Result<PathBuf, report::Error> {
+    run_parts(PARTS, job, resume, finished)
+}
+
+fn run_parts(
+    parts: &'static [Part],
+    job: &Job<'_>,
+    resume: bool,
+    finished: &mut dyn FnMut(Finished),
+) -> Result<PathBuf, report::Error> {
     create_dir(job.output)?;
     let path = job.output.join("report.html");
-    let mut entries: Vec<Entry> = PARTS.iter().map(|_| Entry::Waiting).collect();
-    let mut progress = Progress::new(job.progress, "results", PARTS.len() as u64);
-    for (i, part) in PARTS.iter().enumerate() {
+    let mut entries: Vec<Entry> = parts.iter().map(|_| Entry::Waiting).collect();
+    let mut progress = Progress::new(job.progress, "results", parts.len() as u64);
+    for (i, part) in parts.iter().enumerate() {
         progress.set(i as u64, part.name);
         let folder = job.output.join(part.name);
         let kept = resume.then(|| recall(&folder, job)).flatten();
@@ -64,7 +73,7 @@ pub fn run(job: &Job<'_>, resume: bool, finished: &mut dyn FnMut(Finished)) -> R
             }
             Err(error) => Entry::Failed(chain(error)),
         };
-        write(&path, job, &entries)?;
+        write(&path, parts, job, &entries)?;
         finished(Finished { part, result });
     }
     progress.finish("all results are there");
@@ -106,7 +115,7 @@ fn chain(error: &Error) -> String {
     message
 }
 
-fn write(path: &Path, job: &Job<'_>, entries: &[Entry]) -> Result<(), report::Error> {
+fn write(path: &Path, parts: &[Part], job: &Job<'_>, entries: &[Entry]) -> Result<(), report::Error> {
     let mut report = Report::new("Gradient Diffusion, computed again");
     report.paragraph(
         "Landsmeer, Negrello, Hamdioui and Strydis, Gradient Diffusion (arXiv 2412.07327), result by result: the paper's \
@@ -119,14 +128,14 @@ fn write(path: &Path, job: &Job<'_>, entries: &[Entry]) -> Result<(), report::Er
         Scale::Full => "The paper's own lengths.",
     });
     let columns = ["result", "in the paper", "our checks", "what came out"].map(Column::text);
-    let mut parts = Table::new(
+    let mut overview = Table::new(
         "The results. A check passes if our sensitivities agree with central differences of the same simulation, and what else the result promises.",
         columns.to_vec(),
     );
     let columns = ["result", "quantity", "the paper", "graddiff", "", "why"].map(Column::text);
     let mut numbers = Table::new("Number by number.", columns.to_vec());
     let mut links = Vec::new();
-    for (part, entry) in PARTS.iter().zip(entries) {
+    for (part, entry) in parts.iter().zip(entries) {
         let (check, summary) = match entry {
             Entry::Done(outcome) => {
                 for c in &outcome.comparisons {
@@ -146,12 +155,15 @@ fn write(path: &Path, job: &Job<'_>, entries: &[Entry]) -> Result<(), report::Er
             Entry::Waiting => ("-", "not computed yet"),
         };
         let title = format!("{}: {}", part.name, part.title);
-        parts.row([title.as_str(), part.place, check, summary]);
+        overview.row([title.as_str(), part.place, check, summary]);
     }
-    report.table(&parts);
+    report.table(&overview);
     report.section("Reports and data");
     report.links(&links);
     report.section("The paper's numbers and ours");
     report.table(&numbers);
     report.write(path)
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,8 @@ const VARIABLES: [&str; 4] = ["V", "m", "h", "n"];
 /// The window the paper shows, ms.
 const WINDOW_MS: (f64, f64) = (92.0, 108.0);
 
-const INPUTS: [Carried; 2] = [
+/// The experiment, and its mechanism.
+pub(super) const INPUTS: [Carried; 2] = [
     Carried {
         path: "examples/r1.json",
         text: include_str!("../../../examples/r1.json"),

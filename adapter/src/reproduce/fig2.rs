@@ -39,10 +39,11 @@ const DRAWN: [&str; 3] = ["CaL", "K_Ca", "h"];
 /// Seconds that the public code takes for the 1000 ms, on two cores (measured: 12.5 s for 200 ms).
 const PUBLIC_CODE_S: f64 = 60.0;
 
-/// Span of the check, ms. Differences are the limit, not the tangent: on weak lanes they grow uncertain with the span.
+/// Span of the check, ms: the first oscillation, without which the fast conductances do nothing that a difference could
+/// see; or that and the way to the next.
 fn horizon_ms(scale: Scale) -> f64 {
     match scale {
-        Scale::Quick => 50.0,
+        Scale::Quick => 120.0,
         Scale::Default | Scale::Full => 200.0,
     }
 }

@@ -4,9 +4,11 @@
 //! from that table.
 
 pub mod all;
+pub mod carriers;
 pub mod fig1;
 pub mod fig2;
 pub mod olive;
+mod random;
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +19,7 @@ use crate::plan::PlanError;
 use crate::report::{ProgressMode, create_dir, write_atomic};
 
 /// All results, in the order in which `reproduce all` computes them.
-pub const PARTS: &[Part] = &[fig1::PART, fig2::PART];
+pub const PARTS: &[Part] = &[fig1::PART, carriers::PART, fig2::PART];
 
 /// One result of the paper.
 #[derive(Debug, Clone, Copy)]
@@ -139,6 +141,9 @@ pub enum Error {
     /// A file could not be written.
     #[error(transparent)]
     Report(#[from] crate::report::Error),
+    /// A cable drawn at random cannot be simulated: a bug of ours.
+    #[error(transparent)]
+    Cable(#[from] host_shim::GeometryError),
     /// The olive cell cannot be made of this morphology.
     #[error(transparent)]
     Olive(#[from] olive::OliveError),

@@ -16,7 +16,7 @@ use crate::experiment::{
     self, Carrier, Cell, Detector, Experiment, Location, Paint, Probe, Properties, Region, RegionExpr, Scale,
     Simulation, Slot, SlotTarget, Verify,
 };
-use crate::report::{self, write_atomic};
+use crate::report::{self, create_dir, write_atomic};
 
 /// The paper's time step, ms.
 pub const DT_MS: f64 = 0.025;
@@ -181,6 +181,7 @@ impl OliveCell {
     /// [`super::Error`]: a file cannot be read or written, or the morphology is no olive cell.
     pub fn prepare(inputs: &Path, morphology: Option<&Path>) -> Result<Self, super::Error> {
         unpack(inputs, &MECHANISMS)?;
+        create_dir(&inputs.join("mechanisms/olive-published"))?;
         for file in &MECHANISMS {
             let path = inputs.join(mechanism_path(file.path, Reading::Published));
             write_atomic(&path, without_conductance(file.text).as_bytes())?;

@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use super::super::random::SplitMix;
+
 /// The file it is written to.
 pub(super) const FILE: &str = "olive-like.swc";
 
@@ -169,19 +171,4 @@ fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
 fn unit(v: [f64; 3]) -> [f64; 3] {
     let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
     v.map(|x| x / norm)
-}
-
-/// SplitMix64: Steele, Lea and Flood 2014, doi:10.1145/2714064.2660195.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn between(&mut self, low: f64, high: f64) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        // 53 bits are a double's whole significand
-        low + (high - low) * (z >> 11) as f64 / (1u64 << 53) as f64
-    }
 }

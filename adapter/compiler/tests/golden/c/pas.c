@@ -222,6 +222,16 @@ enum { GD_PARENT, GD_G_FACE, GD_VIA_FORK, GD_FORK_OFFSET, GD_FORK_G, GD_HOSTS_FO
 enum { GD_V_PREV, GD_G_SUM, GD_INVERSE, GD_FACTOR, GD_CHAINED, GD_FORK_INVERSE, GD_FORK_NUMBER,
        GD_OWN, GD_AREA, GD_FALLEN, GD_ROOM, GD_COLUMNS = GD_ROOM + 18 };
 
+#ifdef GD_DIFFUSES
+/* The published carrier, ion diffusion by the rule of Arbor 0.9, in place of the voltage's matrix: rows of unit mass, one
+ * number per face in both of its rows. What mechanisms add is divided by the capacitance, in its last parameter; a fork
+ * has a mass too, so it remembers its u, in one more column per slot. Symmetric as the other, hence the same solver. */
+enum { GD_PER_CAP = GD_CAP + 1, GD_FORK_U = GD_COLUMNS };
+#define GD_ROW_SCALE(j) * p[GD_PER_CAP][begin + (j)]
+#else
+#define GD_ROW_SCALE(j)
+#endif
+
 /* Slots are solved GD_LANES at a time, side by side: the sweeps along the tree are chains of dependent operations, and
  * this many of them run in the time of one. */
 enum { GD_LANES = 12 };
@@ -555,6 +565,9 @@ GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_t
         if (tree->hosts_fork[i] < 0.5) continue;
         double* at = gd_fork_rhs(tree, (int32_t)i, lanes);
         for (int l = 0; l < lanes; ++l) at[l] = 0.0;
+#ifdef GD_DIFFUSES
+        for (uint32_t l = 0; l < used; ++l) at[l] = 1e-3 / pp->dt * pp->state_vars[GD_FORK_U + first + l][i];
+#endif
     }
     gd_sweep_up(tree, lanes);
     gd_lanes above = {{0}, {0}, {0}};
@@ -563,6 +576,13 @@ GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_t
         above = gd_sweep_down(tree, lanes, (int32_t)begin, (int32_t)(begin + n), above);
         gd_hand_out(pp, tree->rhs + (size_t)lanes * begin, decay, begin, n, first, used, (uint32_t)lanes);
     }
+#ifdef GD_DIFFUSES
+    for (uint32_t i = 0; tree->forks && i < width; ++i) {
+        if (tree->hosts_fork[i] < 0.5) continue;
+        const double* at = gd_fork_rhs(tree, (int32_t)i, lanes);
+        for (uint32_t l = 0; l < used; ++l) pp->state_vars[GD_FORK_U + first + l][i] = decay * at[l];
+    }
+#endif
 }
 
 static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
@@ -586,6 +606,9 @@ static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
     for (uint32_t k = 0; k < N_SLOTS; ++k) {
         const arb_ion_state u = pp->ion_states[k];
         for (int32_t i = 0; i < n; ++i) u.internal_concentration[u.index[i]] = 0.0;
+#ifdef GD_DIFFUSES
+        memset(pp->state_vars[GD_FORK_U + k], 0, (size_t)n * sizeof(double));
+#endif
     }
 }
 
@@ -619,13 +642,16 @@ static void gd_prepare(arb_mechanism_ppack* pp, const gd_rows* rows) {
         double *restrict scaled = rows->area + begin, *restrict fallen = rows->fallen + begin;
         GD_VECTORISE
         for (uint32_t j = 0; j < n; ++j) {
-            const double a = 1e-3 * area[j], o = per_dt * cap[j] + a * g[j];
+            const double a = 1e-3 * area[j] GD_ROW_SCALE(j), o = per_dt * cap[j] + a * g[j];
             scaled[j] = a;
             own[j] = o;
             fallen[j] = a * (v_prev[j] - v[j]);
             diagonal[j] = o + faces[j];
         }
         memcpy(fork_inverse + begin, p[GD_FORK_G] + begin, n * sizeof(double));
+#ifdef GD_DIFFUSES
+        for (uint32_t j = 0; j < n; ++j) fork_inverse[begin + j] += per_dt;
+#endif
     }
     for (uint32_t i = 0; i < pp->width; ++i) {
         if (p[GD_VIA_FORK][i] > 0.5) {
