@@ -13,6 +13,7 @@ pub mod hosts;
 pub mod live;
 pub mod outcome;
 pub mod plan;
+mod random;
 pub mod report;
 pub mod reproduce;
 pub mod tune;

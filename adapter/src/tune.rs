@@ -74,6 +74,21 @@ impl<E: std::error::Error + 'static> From<PlanError> for TuneSetupError<E> {
     }
 }
 
+/// What an experiment asks to be solved, before any search.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The loss.
+    pub objective: Objective,
+    /// Transforms, optimiser, horizon and stop rules.
+    pub settings: Settings,
+    /// `tune.start`, completed by the slots' values.
+    pub start: Vec<f64>,
+    /// What a search should find, where the target was simulated.
+    pub truth: Option<Vec<f64>>,
+    /// Digest of everything that determines a search from `start`.
+    pub fingerprint: String,
+}
+
 /// A tuner, ready to go.
 #[derive(Debug)]
 pub struct Setup {
@@ -89,16 +104,12 @@ pub struct Setup {
     pub resumed: usize,
 }
 
-/// Prepares the run, from the checkpoint in `resume` if it exists.
+/// Reads or simulates the target and checks the rest of `tune`.
 ///
 /// # Errors
 /// [`TuneSetupError`].
-pub fn prepare<M: Model>(plan: &Plan, model: &mut M, resume: Option<&Path>) -> Result<Setup, TuneSetupError<M::Error>> {
-    let tune = plan
-        .experiment
-        .tune
-        .as_ref()
-        .ok_or(TuneSetupError::Missing { what: "tune" })?;
+pub fn problem<M: Model>(plan: &Plan, model: &mut M) -> Result<Problem, TuneSetupError<M::Error>> {
+    let tune = section(plan)?;
     if plan.slots.is_empty() {
         return Err(TuneSetupError::Missing { what: "slots" });
     }
@@ -117,44 +128,108 @@ pub fn prepare<M: Model>(plan: &Plan, model: &mut M, resume: Option<&Path>) -> R
             (of_file(plan, &path, &weights)?, None)
         }
     };
-    let objective = Objective::new(target, weights, &tune.windows)?;
-    let settings = Settings {
-        transforms: plan.slots.iter().map(|s| s.transform).collect(),
-        optimiser: tune.optimiser,
-        horizon: tune
-            .horizon
-            .unwrap_or(Horizon::fixed(plan.experiment.simulation.duration_ms)),
-        stop: tune.stop,
-    };
-    let start = named(plan, &tune.start, "tune.start")?;
-    let checkpoint = match resume {
-        Some(path) if path.exists() => Some((path, std::fs::read_to_string(path))),
-        _ => None,
-    };
-    let (tuner, resumed) = match checkpoint {
-        None => (Tuner::new(settings, objective, &start)?, 0),
-        Some((path, text)) => {
-            let text = text.map_err(|source| TuneSetupError::Read {
-                path: path.to_path_buf(),
-                source,
-            })?;
-            let broken = |source| TuneSetupError::Checkpoint {
-                path: path.to_path_buf(),
-                source,
-            };
-            let checkpoint = Checkpoint::from_json(&text).map_err(broken)?;
-            let tuner = Tuner::resume(checkpoint, settings, objective, &fingerprint).map_err(broken)?;
-            let done = tuner.history().len();
-            (tuner, done)
-        }
-    };
-    Ok(Setup {
-        tuner,
-        start,
+    Ok(Problem {
+        objective: Objective::new(target, weights, &tune.windows)?,
+        settings: Settings {
+            transforms: plan.slots.iter().map(|s| s.transform).collect(),
+            optimiser: tune.optimiser,
+            horizon: tune
+                .horizon
+                .unwrap_or(Horizon::fixed(plan.experiment.simulation.duration_ms)),
+            stop: tune.stop,
+        },
+        start: named(plan, &tune.start, "tune.start")?,
         truth,
         fingerprint,
-        resumed,
     })
+}
+
+/// Prepares the search from `tune.start`, from the checkpoint in `resume` if it exists.
+///
+/// # Errors
+/// [`TuneSetupError`].
+pub fn prepare<M: Model>(plan: &Plan, model: &mut M, resume: Option<&Path>) -> Result<Setup, TuneSetupError<M::Error>> {
+    let problem = problem(plan, model)?;
+    let (start, fingerprint) = (problem.start.clone(), problem.fingerprint.clone());
+    problem.search(start, fingerprint, resume)
+}
+
+/// Prepares the search from each of `tune.starts`, or the one from `tune.start` if there are none, from the checkpoints
+/// in the folder `resume` that exist ([`checkpoint_name`]).
+///
+/// # Errors
+/// [`TuneSetupError`].
+pub fn prepare_all<M: Model>(
+    plan: &Plan,
+    model: &mut M,
+    resume: Option<&Path>,
+) -> Result<Vec<Setup>, TuneSetupError<M::Error>> {
+    let problem = problem(plan, model)?;
+    let tune = section(plan)?;
+    let points = match &tune.starts {
+        None => vec![problem.start.clone()],
+        Some(starts) => starts.draw(&problem.settings.transforms, &problem.start)?,
+    };
+    let searches = points.into_iter().enumerate().map(|(k, point)| {
+        let path = resume.map(|folder| folder.join(checkpoint_name(plan, k)));
+        let mut fingerprint = problem.fingerprint.clone();
+        if tune.starts.is_some() {
+            // a renamed checkpoint of another start is refused
+            fingerprint.push_str(&format!("/{k}"));
+        }
+        problem.search(point, fingerprint, path.as_deref())
+    });
+    searches.collect()
+}
+
+/// The file name of the checkpoint of search `k` of an experiment.
+pub fn checkpoint_name(plan: &Plan, k: usize) -> String {
+    match plan.experiment.tune.as_ref().and_then(|t| t.starts) {
+        None => "checkpoint.json".into(),
+        Some(_) => format!("checkpoint-{k}.json"),
+    }
+}
+
+impl Problem {
+    /// A search from `start`, or from the checkpoint in `resume` if it exists.
+    fn search<E: std::error::Error>(
+        &self,
+        start: Vec<f64>,
+        fingerprint: String,
+        resume: Option<&Path>,
+    ) -> Result<Setup, TuneSetupError<E>> {
+        let (settings, objective) = (self.settings.clone(), self.objective.clone());
+        let (tuner, resumed) = match resume.filter(|path| path.exists()) {
+            None => (Tuner::new(settings, objective, &start)?, 0),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|source| TuneSetupError::Read {
+                    path: path.to_path_buf(),
+                    source,
+                })?;
+                let broken = |source| TuneSetupError::Checkpoint {
+                    path: path.to_path_buf(),
+                    source,
+                };
+                let checkpoint = Checkpoint::from_json(&text).map_err(broken)?;
+                let tuner = Tuner::resume(checkpoint, settings, objective, &fingerprint).map_err(broken)?;
+                let done = tuner.history().len();
+                (tuner, done)
+            }
+        };
+        Ok(Setup {
+            tuner,
+            start,
+            truth: self.truth.clone(),
+            fingerprint,
+            resumed,
+        })
+    }
+}
+
+/// The experiment's `tune`.
+fn section<E: std::error::Error>(plan: &Plan) -> Result<&experiment::Tune, TuneSetupError<E>> {
+    let tune = plan.experiment.tune.as_ref();
+    tune.ok_or(TuneSetupError::Missing { what: "tune" })
 }
 
 /// The plan's slot values with some replaced by name.

@@ -1,26 +1,30 @@
 //! `graddiff tune`: gradient-based optimisation of an experiment's slots.
 
+mod outcome;
+mod starts;
+
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use serde_json::json;
-
 use super::load::{self, ExperimentArgs};
-use super::{Context, ExitStatus, Failure};
-use crate::control::{Counts, Row, Termination, Traces, TuneError, Tuner};
+use super::{Context, ExitStatus, Failure, count};
+use crate::control::{Row, Termination, TuneError, Tuner, best_of, run_all};
 use crate::hosts::HostError;
-use crate::outcome::{Folder, Named, comparison_plot, trace_arrays};
+use crate::outcome::Folder;
 use crate::plan::Plan;
-use crate::report::plot::{LinePlot, Panel, Series, Stroke};
-use crate::report::{Column, Progress, Table, write_atomic};
-use crate::tune::{Setup, TuneSetupError, prepare};
+use crate::report::{Progress, write_atomic};
+use crate::tune::{Setup, TuneSetupError, checkpoint_name, prepare_all};
+use outcome::Outcome;
+use starts::Several;
 
 /// Tune an experiment's slots until the probes show what `tune.target` asks for.
 ///
 /// Writes a checkpoint after every iteration; --resume continues from it and ends with the same bits as a run that was
 /// never interrupted. Results: result.json, tune.npz (history), traces.npz (before, after, target), pictures, report.html
-/// and the catalogue. Exit code 1 if the target loss was not reached or the loss was not finite.
+/// and the catalogue. With `tune.starts` it searches from several random starts, each with a checkpoint of its own, keeps
+/// the best, and compares them in the report and in starts.npz. Exit code 1 if the target loss was not reached or the loss was not finite.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -28,17 +32,20 @@ pub(super) struct Args {
     /// The folder for the results; made if it does not exist.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// Continue from the checkpoint in the output folder, if there is one.
+    /// Continue from the checkpoints in the output folder, if there are any.
     #[arg(long)]
     resume: bool,
-    /// Stop after this many iterations in this call (a checkpoint is left; --resume goes on).
+    /// Stop after this many iterations of each start in this call (a checkpoint is left; --resume goes on).
     #[arg(long, value_name = "N")]
     pause_after: Option<u32>,
 }
 
-/// Probes that the comparison shows at most.
-const PANELS: usize = 6;
-const CHECKPOINT: &str = "checkpoint.json";
+/// What belongs to a search besides its tuner.
+struct Search {
+    start: Vec<f64>,
+    fingerprint: String,
+    checkpoint: PathBuf,
+}
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
     args.input.threads.start()?;
@@ -47,60 +54,66 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let title = format!("{}: tuning", plan.experiment.name);
     let mut folder = Folder::create(&args.output, &plan, "tune", args.input.host.as_str(), &title)?;
     let mut running = load::start(&plan, Some(&args.output))?;
-    let checkpoint = args.output.join(CHECKPOINT);
-    let Setup {
-        mut tuner,
-        start,
-        truth,
-        fingerprint,
-        resumed,
-    } = prepare(&plan, &mut running.host, args.resume.then_some(checkpoint.as_path()))?;
-    if resumed > 0 && !context.json {
-        context.summary(&format!("resuming after iteration {resumed}"))?;
+    let setups = prepare_all(&plan, &mut running.host, args.resume.then_some(args.output.as_path()))?;
+    resuming(&setups, context)?;
+    let truth = setups.first().and_then(|s| s.truth.clone());
+    let (mut tuners, mut searches) = (Vec::new(), Vec::new());
+    for (k, setup) in setups.into_iter().enumerate() {
+        tuners.push(setup.tuner);
+        searches.push(Search {
+            start: setup.start,
+            fingerprint: setup.fingerprint,
+            checkpoint: args.output.join(checkpoint_name(&plan, k)),
+        });
     }
-    let termination = iterate(
-        args,
-        context,
-        &plan,
-        &mut tuner,
-        &mut running,
-        &checkpoint,
-        &fingerprint,
-    )?;
-    let Some(termination) = termination else {
-        context.summary(&format!(
-            "paused after {} iterations; --resume goes on",
-            tuner.history().len()
-        ))?;
+    let Some(ended) = iterate(args, context, &plan, &mut tuners, &searches, &mut running)? else {
+        let done: usize = tuners.iter().map(|t| t.history().len()).sum();
+        context.summary(&format!("paused after {done} iterations; --resume goes on"))?;
         return Ok(ExitStatus::Done);
     };
 
+    let best = best_of(&tuners);
+    let (tuner, start, termination) = (&tuners[best], &searches[best].start, ended[best]);
     let found = tuner.best().map_or_else(|| tuner.x(), |b| b.x.clone());
     let duration = plan.experiment.simulation.duration_ms;
-    let before = running.simulate(&start, duration, false)?.0;
+    let before = running.simulate(start, duration, false)?.0;
     let after = running.simulate(&found, duration, true)?.0;
     let outcome = Outcome {
         plan: &plan,
-        tuner: &tuner,
-        start: &start,
+        tuner,
+        start,
         truth: truth.as_deref(),
         found: &found,
+        counts: tuners.iter().map(Tuner::counts).sum(),
     };
     outcome.arrays(&mut folder, &before, &after)?;
     outcome.pictures(&mut folder, &before, &after, termination)?;
-    let result = outcome.result(termination);
+    let mut result = outcome.result(termination);
+    let mut sentence = outcome.sentence(termination);
+    if plan.experiment.tune.as_ref().is_some_and(|t| t.starts.is_some()) {
+        let starts = Several {
+            plan: &plan,
+            tuners: &tuners,
+            starts: searches.iter().map(|s| s.start.as_slice()).collect(),
+            ended: &ended,
+            best,
+        };
+        starts.arrays(&mut folder)?;
+        starts.report(&mut folder)?;
+        starts.result(&mut result);
+        sentence = format!("best of {} (start {best}): {sentence}", count(tuners.len(), "start"));
+    }
     let text = format!("{result:#}\n");
     write_atomic(&args.output.join("result.json"), text.as_bytes())?;
-    let counts = tuner.counts();
-    folder.manifest.loss_evaluations = Some(counts.plain.into());
-    folder.manifest.gradient_evaluations = Some(counts.tangent.into());
+    folder.manifest.loss_evaluations = Some(outcome.counts.plain.into());
+    folder.manifest.gradient_evaluations = Some(outcome.counts.tangent.into());
     folder.manifest.wall_s = Some(started.elapsed().as_secs_f64());
     let report = folder.finish()?;
     if context.json {
         context.print_json(&result)?;
     } else {
         context.print(&outcome.table())?;
-        context.summary(&format!("{}; see {}", outcome.sentence(termination), report.display()))?;
+        context.summary(&format!("{sentence}; see {}", report.display()))?;
     }
     let wanted = plan.experiment.tune.as_ref().and_then(|t| t.stop.target_loss);
     Ok(match (termination, wanted) {
@@ -111,51 +124,73 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     })
 }
 
-/// The loop, with a checkpoint after each iteration; none if it was paused.
+/// Tells what checkpoints brought.
+fn resuming(setups: &[Setup], context: &Context) -> Result<(), Failure> {
+    let done: usize = setups.iter().map(|s| s.resumed).sum();
+    if done == 0 || context.json {
+        return Ok(());
+    }
+    match setups {
+        [_] => context.summary(&format!("resuming after iteration {done}")),
+        _ => context.summary(&format!("resuming {} starts after {done} iterations", setups.len())),
+    }
+}
+
+/// The searches, with a checkpoint after each iteration of each; how they ended, or none if one was paused.
 fn iterate(
     args: &Args,
     context: &Context,
     plan: &Plan,
-    tuner: &mut Tuner,
+    tuners: &mut [Tuner],
+    searches: &[Search],
     running: &mut load::Running,
-    checkpoint: &std::path::Path,
-    fingerprint: &str,
-) -> Result<Option<Termination>, Failure> {
+) -> Result<Option<Vec<Termination>>, Failure> {
     let limit = plan.experiment.tune.as_ref().map_or(0, |t| t.stop.max_iterations);
-    let mut progress = Progress::new(context.progress, "tune", limit.into());
-    let mut failure: Option<Failure> = None;
-    let mut done_here = 0;
-    let mut paused = false;
-    let ended = tuner.run(&mut running.host, |tuner| {
+    let before: Vec<usize> = tuners.iter().map(|t| t.history().len()).collect();
+    let total = u64::from(limit) * tuners.len() as u64;
+    let progress = Progress::new(context.progress, "tune", total);
+    let shown = Mutex::new((progress, before.iter().sum::<usize>() as u64));
+    let failure: Mutex<Option<Failure>> = Mutex::new(None);
+    let mut replicas = running.host.replicas(tuners.len());
+    let hosts = std::iter::once(&mut running.host).chain(&mut replicas).collect();
+    let ended = run_all(tuners, hosts, |k, tuner| {
         if let Some(row) = tuner.history().last() {
-            progress.set(u64::from(row.iteration) + 1, &describe(row));
+            let (progress, done) = &mut *guard(&shown);
+            *done += 1;
+            progress.set(*done, &describe(row));
         }
-        let saved = tuner
-            .checkpoint(fingerprint)
-            .to_json()
-            .map_err(|e| Failure::new(ExitStatus::Bug, e, "please report this"))
-            .and_then(|text| Ok(write_atomic(checkpoint, text.as_bytes())?));
-        if let Err(error) = saved {
-            failure = Some(error);
-            return ControlFlow::Break(());
+        if let Err(error) = save(tuner, &searches[k]) {
+            *guard(&failure) = Some(error);
         }
-        done_here += 1;
-        if args.pause_after.is_some_and(|n| done_here >= n) {
-            paused = true;
+        let done_here = tuner.history().len() - before[k];
+        let pause = args.pause_after.is_some_and(|n| done_here >= n as usize);
+        if pause || guard(&failure).is_some() {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
     });
-    progress.finish("");
-    if let Some(failure) = failure {
+    guard(&shown).0.finish("");
+    if let Some(failure) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(failure);
     }
-    let ended = ended?;
-    Ok(if paused && ended == Termination::Cancelled {
+    let ended = ended.into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(if ended.contains(&Termination::Cancelled) {
         None
     } else {
         Some(ended)
     })
+}
+
+fn guard<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn save(tuner: &Tuner, search: &Search) -> Result<(), Failure> {
+    let text = tuner
+        .checkpoint(&search.fingerprint)
+        .to_json()
+        .map_err(|e| Failure::new(ExitStatus::Bug, e, "please report this"))?;
+    Ok(write_atomic(&search.checkpoint, text.as_bytes())?)
 }
 
 fn describe(row: &Row) -> String {
@@ -196,270 +231,4 @@ impl From<TuneSetupError<HostError>> for Failure {
             | TuneSetupError::Settings(_) => Self::new(ExitStatus::Rejected, error, "correct `tune` in the experiment"),
         }
     }
-}
-
-/// What came out.
-struct Outcome<'a> {
-    plan: &'a Plan,
-    tuner: &'a Tuner,
-    start: &'a [f64],
-    truth: Option<&'a [f64]>,
-    found: &'a [f64],
-}
-
-impl Outcome<'_> {
-    fn arrays(&self, folder: &mut Folder, before: &Traces, after: &Traces) -> Result<(), Failure> {
-        let history = self.tuner.history();
-        let (n, k) = (history.len(), self.start.len());
-        let losses = history.iter().map(|r| r.loss.unwrap_or(f64::NAN)).collect();
-        let horizons = history.iter().map(|r| r.horizon_ms).collect();
-        let points = history.iter().flat_map(|r| r.x.clone()).collect();
-        folder.arrays(
-            "tune.npz",
-            &[
-                Named::new("loss", "probe's squared", "loss, iteration", &[n], losses),
-                Named::new("horizon_ms", "ms", "horizon, iteration", &[n], horizons),
-                Named::new("x", "slot's", "slot values, iteration × slot", &[n, k], points),
-            ],
-        )?;
-        let mut arrays = trace_arrays(after);
-        let shape = [before.times_ms.len(), before.n_probes];
-        arrays.push(Named::new(
-            "before",
-            "probe's",
-            "probe values at the start",
-            &shape,
-            before.values.clone(),
-        ));
-        let target = self.tuner.objective().target();
-        arrays.push(Named::new(
-            "target_t_ms",
-            "ms",
-            "target's times",
-            &[target.times_ms.len()],
-            target.times_ms.clone(),
-        ));
-        let shape = [target.times_ms.len(), target.n_probes];
-        arrays.push(Named::new(
-            "target",
-            "probe's",
-            "target, time × probe",
-            &shape,
-            target.values.clone(),
-        ));
-        folder.arrays("traces.npz", &arrays)?;
-        Ok(())
-    }
-
-    fn pictures(
-        &self,
-        folder: &mut Folder,
-        before: &Traces,
-        after: &Traces,
-        termination: Termination,
-    ) -> Result<(), Failure> {
-        let counts = self.tuner.counts();
-        let loss = |row: Option<&Row>| {
-            row.and_then(|r| r.loss)
-                .map_or_else(|| "-".into(), |l| format!("{l:.4e}"))
-        };
-        let best = self
-            .tuner
-            .best()
-            .map_or_else(|| "-".into(), |b| format!("{:.4e}", b.loss));
-        let facts = [
-            ("ended", ended(termination).to_string()),
-            ("iterations", self.tuner.history().len().to_string()),
-            ("loss at the start", loss(self.tuner.history().first())),
-            ("best loss", best),
-            ("runs with sensitivities", counts.tangent.to_string()),
-            ("runs without", counts.plain.to_string()),
-        ];
-        folder.report.summary(&facts.each_ref().map(|(a, b)| (*a, b.as_str())));
-        folder.report.table(&self.parameters());
-        let target = self.tuner.objective().target();
-        let target = Traces {
-            times_ms: target.times_ms.clone(),
-            n_probes: target.n_probes,
-            values: target.values.clone(),
-            ..Traces::default()
-        };
-        let counted: Vec<usize> = (0..self.plan.probes.len())
-            .filter(|&i| self.weight(i) > 0.0)
-            .take(PANELS)
-            .collect();
-        let runs = [("target", &target), ("before", before), ("after", after)];
-        let plot = comparison_plot(self.plan, "Before and after", &counted, &runs);
-        folder.figure(
-            "traces",
-            &plot,
-            "Target, and the model before and after tuning, at the probes that count.",
-        )?;
-        folder.figure(
-            "history",
-            &self.history(),
-            "Loss, and slots relative to where they started.",
-        )?;
-        Ok(())
-    }
-
-    fn weight(&self, probe: usize) -> f64 {
-        let Some(tune) = &self.plan.experiment.tune else {
-            return 0.0;
-        };
-        if tune.weights.is_empty() {
-            return 1.0;
-        }
-        tune.weights.get(&self.plan.probes[probe].name).copied().unwrap_or(0.0)
-    }
-
-    fn history(&self) -> LinePlot {
-        let rows = self.tuner.history();
-        let x: Vec<f64> = rows.iter().map(|r| f64::from(r.iteration)).collect();
-        let losses = rows.iter().map(|r| r.loss.unwrap_or(f64::NAN)).collect();
-        let mut slots = Panel::new("slot / start (1)");
-        for (k, slot) in self.plan.slots.iter().enumerate() {
-            let scale = if self.start[k].abs() > 0.0 { self.start[k] } else { 1.0 };
-            let y: Vec<f64> = rows.iter().map(|r| r.x[k] / scale).collect();
-            slots = slots.series(Series::new(&slot.name, x.clone(), y));
-            if let Some(truth) = self.truth {
-                let colour = crate::report::plot::palette(k);
-                let level = Series::new("", x.clone(), vec![truth[k] / scale; x.len()]);
-                slots = slots.series(level.stroke(Stroke::Dashed).colour(colour));
-                if let Some(first) = slots.series.iter_mut().rev().nth(1) {
-                    first.colour = Some(colour);
-                }
-            }
-        }
-        LinePlot::new("Tuning", "iteration")
-            .panel(
-                Panel::new("loss (mV²)")
-                    .log()
-                    .series(Series::new("loss", x.clone(), losses)),
-            )
-            .panel(slots)
-    }
-
-    fn parameters(&self) -> Table {
-        let mut columns = vec![
-            Column::text("slot"),
-            Column::text("unit"),
-            Column::number("start"),
-            Column::number("found"),
-        ];
-        if self.truth.is_some() {
-            columns.extend([Column::number("target"), Column::number("deviation (%)")]);
-        }
-        let mut table = Table::new("Slots.", columns);
-        for (k, slot) in self.plan.slots.iter().enumerate() {
-            let unit = if slot.unit.is_empty() {
-                "1".into()
-            } else {
-                slot.unit.clone()
-            };
-            let mut row = vec![
-                slot.name.clone(),
-                unit,
-                format!("{:.6}", self.start[k]),
-                format!("{:.6}", self.found[k]),
-            ];
-            if let Some(truth) = self.truth {
-                row.extend([
-                    format!("{:.6}", truth[k]),
-                    format!("{:+.4}", deviation(self.found[k], truth[k])),
-                ]);
-            }
-            table.row(row);
-        }
-        table
-    }
-
-    fn table(&self) -> String {
-        let width = self.plan.slots.iter().map(|s| s.name.len()).max().unwrap_or(0).max(4);
-        let mut out = format!("{:width$}  {:>12}  {:>12}", "slot", "start", "found");
-        if self.truth.is_some() {
-            out.push_str(&format!("  {:>12}  {:>10}", "target", "deviation"));
-        }
-        for (k, slot) in self.plan.slots.iter().enumerate() {
-            out.push_str(&format!(
-                "\n{:width$}  {:>12.6}  {:>12.6}",
-                slot.name, self.start[k], self.found[k]
-            ));
-            if let Some(truth) = self.truth {
-                out.push_str(&format!(
-                    "  {:>12.6}  {:>+9.4}%",
-                    truth[k],
-                    deviation(self.found[k], truth[k])
-                ));
-            }
-        }
-        out
-    }
-
-    fn sentence(&self, termination: Termination) -> String {
-        let loss = self
-            .tuner
-            .best()
-            .map_or_else(|| "no finite loss".into(), |b| format!("loss {:.3e}", b.loss));
-        let n = self.tuner.history().len();
-        format!(
-            "{} after {n} iterations, {loss}, {}",
-            ended(termination),
-            simulated(self.tuner.counts())
-        )
-    }
-
-    fn result(&self, termination: Termination) -> serde_json::Value {
-        let slots: Vec<serde_json::Value> = self
-            .plan
-            .slots
-            .iter()
-            .enumerate()
-            .map(|(k, s)| {
-                json!({
-                    "name": s.name, "unit": s.unit, "start": self.start[k], "found": self.found[k],
-                    "target": self.truth.map(|t| t[k]),
-                })
-            })
-            .collect();
-        json!({
-            "experiment": self.plan.experiment.name,
-            "termination": termination,
-            "iterations": self.tuner.history().len(),
-            "loss": self.tuner.best().map(|b| b.loss),
-            "initial_loss": self.tuner.history().first().and_then(|r| r.loss),
-            "counts": self.tuner.counts(),
-            "slots": slots,
-            "pruned": self.plan.pruned,
-            "caveat": self.plan.caveat(),
-        })
-    }
-}
-
-fn deviation(found: f64, truth: f64) -> f64 {
-    if truth.abs() > 0.0 {
-        100.0 * (found / truth - 1.0)
-    } else {
-        found
-    }
-}
-
-fn ended(termination: Termination) -> &'static str {
-    match termination {
-        Termination::MaxIters => "iteration limit",
-        Termination::TargetReached => "target loss reached",
-        Termination::Stalled => "no further progress",
-        Termination::NonFiniteLoss => "loss not finite",
-        Termination::Cancelled => "cancelled",
-    }
-}
-
-fn simulated(counts: Counts) -> String {
-    format!(
-        "{} runs with and {} without sensitivities ({:.2} s and {:.2} s of model time)",
-        counts.tangent,
-        counts.plain,
-        counts.tangent_ms / 1000.0,
-        counts.plain_ms / 1000.0
-    )
 }

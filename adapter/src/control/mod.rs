@@ -7,6 +7,8 @@
 //! * [`LevenbergMarquardt`](levenberg_marquardt::LevenbergMarquardt): uses every trace `u_k = ∂V/∂x_k` as a column of
 //!   the residual Jacobian, and a [`Horizon`] that grows so that phase errors stay below one cycle.
 //!
+//! [`starts`] searches from several points at once.
+//!
 //! Optimisers see coordinates `y`; the simulator sees physical values `x = T(y)`, one [`Transform`] per slot.
 //!
 //! ```text
@@ -22,6 +24,7 @@ pub mod horizon;
 pub mod levenberg_marquardt;
 pub mod objective;
 pub mod spectrum;
+pub mod starts;
 pub mod transforms;
 pub mod tuner;
 
@@ -30,6 +33,7 @@ pub use horizon::Horizon;
 pub use levenberg_marquardt::LmSettings;
 pub use objective::{Objective, ObjectiveError, Target, Window};
 pub use spectrum::{Spectrum, spectrum};
+pub use starts::{Starts, best_of, run_all};
 pub use transforms::{Transform, TransformError};
 pub use tuner::checkpoint::{Checkpoint, CheckpointError};
 pub use tuner::settings::{Optimiser, Settings, SettingsError, Stop};

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::control::{Horizon, Optimiser, Stop, Transform, Window};
+use crate::control::{Horizon, Optimiser, Starts, Stop, Transform, Window};
 
 pub use cell::{
     Cell, CvPolicy, Detector, Ion, Location, Morphology, Paint, Properties, Pulse, Region, RegionExpr,
@@ -247,6 +247,9 @@ pub struct Tune {
     /// Where the search starts, by slot; slots that are not named start at their value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub start: BTreeMap<String, f64>,
+    /// Searches from several random starts around `start`, instead of from `start` itself; the best is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Starts>,
     /// The optimiser.
     pub optimiser: Optimiser,
     /// A horizon that grows; the whole duration if absent.

@@ -194,6 +194,15 @@ impl ShimHost {
         }
     }
 
+    /// As many further hosts as the threads can use for so many independent runs: none where the cells occupy the
+    /// threads by themselves, since copies would only cost memory.
+    pub fn replicas(&self, runs: usize) -> Vec<Self> {
+        let threads = rayon::current_num_threads();
+        let enough = self.n_batches() >= 2 * threads;
+        let hosts = if enough { 1 } else { threads.min(runs) };
+        (1..hosts).map(|_| self.replicate()).collect()
+    }
+
     /// The shared object in use.
     pub fn catalogue(&self) -> &Path {
         &self.setup.catalogue

@@ -12,7 +12,6 @@ mod ion;
 mod network;
 mod point;
 mod probe;
-mod random;
 mod reach;
 mod region;
 mod roster;

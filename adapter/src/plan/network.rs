@@ -4,10 +4,10 @@ use host_shim::{Connection, EventTimes, GapJunction, Generator, Network, Schedul
 
 use super::cell::PlannedCell;
 use super::point::find;
-use super::random::{SplitMix64, derived};
 use super::roster::Roster;
 use super::{PlanError, ascending};
 use crate::experiment::{self, Experiment, NamedRule, Rule};
+use crate::random::{SplitMix64, derived};
 
 /// More pairs than this are a slip of the pen.
 const MAX_PAIRS: usize = 10_000_000;

@@ -6,9 +6,9 @@ use host_shim::{Cable, Detector, IClamp, Location};
 
 use super::PlanError;
 use super::cell::{Cx, Seeding, geometry};
-use super::random::{SplitMix64, derived};
 use super::sources::Kind;
 use crate::experiment::{self, Placement, Uniform};
+use crate::random::{SplitMix64, derived};
 
 /// More places than this under one label are a slip of the pen.
 const MAX_PLACES: usize = 1_000_000;

@@ -33,6 +33,17 @@ pub struct Counts {
     pub tangent_ms: f64,
 }
 
+impl std::iter::Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |a, b| Self {
+            plain: a.plain.saturating_add(b.plain),
+            tangent: a.tangent.saturating_add(b.tangent),
+            plain_ms: a.plain_ms + b.plain_ms,
+            tangent_ms: a.tangent_ms + b.tangent_ms,
+        })
+    }
+}
+
 /// One iteration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {

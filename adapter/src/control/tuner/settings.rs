@@ -95,6 +95,12 @@ pub enum SettingsError {
     /// The horizon is not positive and finite, or never reaches its end.
     #[error("horizon from {} by {} to {} ms does not reach its end", .0.start_ms, .0.step_ms, .0.end_ms)]
     Horizon(Horizon),
+    /// The random starts cannot be drawn.
+    #[error("starts: {field} is outside its range")]
+    Starts {
+        /// Which number.
+        field: &'static str,
+    },
     /// A stop rule is outside its range.
     #[error("stop rule {field} is outside its range")]
     Stop {

@@ -1,4 +1,4 @@
-//! Chance in experiments: where places are drawn and who is connected. Small, and the same on every machine.
+//! Chance: where places are drawn, who is connected, where a search starts. Small, and the same on every machine.
 
 /// SplitMix64.
 ///
@@ -6,16 +6,16 @@
 /// Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators", OOPSLA, doi:10.1145/2660193.2660195, with
 /// the finaliser of Stafford's variant 13.
 #[derive(Debug, Clone)]
-pub(super) struct SplitMix64(u64);
+pub(crate) struct SplitMix64(u64);
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl SplitMix64 {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GOLDEN);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -23,18 +23,18 @@ impl SplitMix64 {
     }
 
     /// In [0, 1), with 53 bits.
-    pub(super) fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// In [0, n); 0 for n = 0. The bias is below n/2⁶⁴.
-    pub(super) fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         let wide = u128::from(self.next()) * n as u128;
         usize::try_from(wide >> 64).unwrap_or(0)
     }
 
     /// `count` different numbers below `n`, ascending; all of them if there are not as many (Floyd's algorithm).
-    pub(super) fn sample(&mut self, n: usize, count: usize) -> Vec<usize> {
+    pub(crate) fn sample(&mut self, n: usize, count: usize) -> Vec<usize> {
         let mut chosen = std::collections::BTreeSet::new();
         for last in n.saturating_sub(count)..n {
             let candidate = self.below(last + 1);
@@ -47,7 +47,7 @@ impl SplitMix64 {
 }
 
 /// A seed for the `index`-th user of a seed; the first takes it as it is.
-pub(super) fn derived(seed: u64, index: usize) -> u64 {
+pub(crate) fn derived(seed: u64, index: usize) -> u64 {
     if index == 0 {
         return seed;
     }
