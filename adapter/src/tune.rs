@@ -159,12 +159,11 @@ pub fn prepare<M: Model>(plan: &Plan, model: &mut M, resume: Option<&Path>) -> R
 ///
 /// # Errors
 /// [`TuneSetupError`].
-pub fn prepare_all<M: Model>(
+pub fn prepare_all<E: std::error::Error>(
     plan: &Plan,
-    model: &mut M,
+    problem: &Problem,
     resume: Option<&Path>,
-) -> Result<Vec<Setup>, TuneSetupError<M::Error>> {
-    let problem = problem(plan, model)?;
+) -> Result<Vec<Setup>, TuneSetupError<E>> {
     let tune = section(plan)?;
     let points = match &tune.starts {
         None => vec![problem.start.clone()],

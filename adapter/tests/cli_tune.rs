@@ -156,3 +156,100 @@ fn senseless_starts_are_named() {
         assert!(said.contains(word) && said.contains("help: "), "{said}");
     }
 }
+
+/// `tiny` with a second leak of the same reversal potential: only the sum of both conductances can be known.
+fn leaky(folder: &Path) -> PathBuf {
+    let slot =
+        |name: &str, mechanism: &str| json!({"name": name, "targets": [{"mechanism": mechanism, "parameter": name}]});
+    let path = tiny(folder, "leaky", json!({"start": {}, "stop": {"max_iterations": 2}}));
+    let mut experiment: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let pas = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mechanisms/pas/pas.mod");
+    experiment["mechanisms"].as_array_mut().unwrap().push(json!(pas));
+    let leak = json!({"mechanism": "pas", "parameters": {"g": 0.0002, "e": -54.387}});
+    experiment["cells"][0]["paint"].as_array_mut().unwrap().push(leak);
+    experiment["slots"] = json!([slot("gl", "hh"), slot("g", "pas"), slot("gkbar", "hh")]);
+    fs::write(&path, experiment.to_string()).unwrap();
+    path
+}
+
+#[test]
+fn identifiability_finds_what_only_a_sum_determines() {
+    let folder = TempDir::new().unwrap();
+    let leaky = leaky(folder.path());
+    for (argument, file) in [
+        ("--identifiability", "result.json"),
+        ("--identifiability=start", "identifiability.json"),
+    ] {
+        let out = folder.path().join(file);
+        let said = tune(&leaky, &out, &[argument], 0);
+        let found: Value = serde_json::from_slice(&read(&out, file)).unwrap();
+        let found = &found["identifiability"];
+        let verdicts: Vec<&Value> = (0..3).map(|k| &found["slots"][k]["verdict"]).collect();
+        assert_eq!(verdicts, ["undetermined", "undetermined", "determined"], "{found}");
+        assert!(found["slots"][0]["standard_error"].is_null(), "{found}");
+        assert_eq!(found["entries"], 100);
+        // Each leak by itself would be known, and the same current has the same precision.
+        let alone = |k: usize| found["slots"][k]["relative_error_alone"].as_f64().unwrap();
+        let ratio = alone(0) * 0.0003 / (alone(1) * 0.0002);
+        assert!((ratio - 1.0).abs() < 1e-9, "{ratio}");
+        let last = &found["combinations"][2];
+        let component = |name: &str| last["components"][name].as_f64().unwrap();
+        assert!((component("gl") + component("g")).abs() < 1e-6, "{last}");
+        assert!((component("gl").abs() - 0.5_f64.sqrt()).abs() < 1e-6, "{last}");
+        let eigenvalue = |j: usize| found["combinations"][j]["eigenvalue"].as_f64().unwrap();
+        assert!(
+            eigenvalue(2) < 1e-18 * eigenvalue(0) && eigenvalue(1) > 1e-9 * eigenvalue(0),
+            "{found}"
+        );
+
+        let arrays = read_npz(&out.join("identifiability.npz")).unwrap();
+        assert!(arrays["standard_error"][[1]].is_infinite());
+        assert_eq!(
+            json!(arrays["standard_error"][[2]]),
+            found["slots"][2]["standard_error"]
+        );
+        assert_eq!(json!(arrays["eigenvectors"][[0, 2]]), last["components"]["gl"]);
+        let report = String::from_utf8(read(&out, "report.html")).unwrap();
+        for word in ["<h2>Identifiability</h2>", "∞", "+0.71 g", "−0.71 g"] {
+            assert!(report.contains(word), "the report has no `{word}`");
+        }
+        for picture in ["identifiability", "eigenvectors"] {
+            assert!(out.join(format!("{picture}.svg")).exists() && out.join(format!("{picture}.png")).exists());
+        }
+        assert!(said.contains("∞"), "{said}");
+        assert_eq!(
+            out.join("checkpoint.json").exists(),
+            file == "result.json",
+            "=start tunes nothing"
+        );
+    }
+}
+
+/// The standard error is what an estimate scatters by: the curvature of the loss, from losses alone.
+#[test]
+fn standard_errors_are_those_of_the_losses_curvature() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str, gnabar: f64, arguments: &[&str]| {
+        // One slot, the target at its value: L = mean (V − V*)², and one sample's noise is 1 mV.
+        let experiment = tiny(
+            folder.path(),
+            name,
+            json!({"start": {"gnabar": gnabar, "gkbar": 0.036},
+            "stop": {"max_iterations": 1}}),
+        );
+        let out = folder.path().join(name);
+        tune(&experiment, &out, arguments, 0);
+        out
+    };
+    let out = at("truth", 0.12, &["--identifiability=start"]);
+    let found: Value = serde_json::from_slice(&read(&out, "identifiability.json")).unwrap();
+    let alone = found["identifiability"]["slots"][0]["relative_error_alone"]
+        .as_f64()
+        .unwrap();
+    // L(x + h) ≈ h² ‖J‖² / n on both sides; ‖J‖ = 1 / (alone · x).
+    let h = 1e-5;
+    let loss = |name: &str, x: f64| result(&at(name, x, &[]))["initial_loss"].as_f64().unwrap();
+    let curvature = (loss("above", 0.12 * (1.0 + h)) + loss("below", 0.12 * (1.0 - h))) / 2.0;
+    let expected = 1.0 / (curvature * 100.0 / (h * h)).sqrt();
+    assert!((alone / expected - 1.0).abs() < 1e-6, "{alone} {expected}");
+}

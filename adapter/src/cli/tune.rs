@@ -1,5 +1,6 @@
 //! `graddiff tune`: gradient-based optimisation of an experiment's slots.
 
+mod identifiability;
 mod outcome;
 mod starts;
 
@@ -8,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use serde_json::json;
+
 use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure, count};
 use crate::control::{Row, Termination, TuneError, Tuner, best_of, run_all};
@@ -15,7 +18,8 @@ use crate::hosts::HostError;
 use crate::outcome::Folder;
 use crate::plan::Plan;
 use crate::report::{Progress, write_atomic};
-use crate::tune::{Setup, TuneSetupError, checkpoint_name, prepare_all};
+use crate::tune::{Problem, Setup, TuneSetupError, checkpoint_name, prepare_all, problem};
+use identifiability::{At, Identified};
 use outcome::Outcome;
 use starts::Several;
 
@@ -38,6 +42,10 @@ pub(super) struct Args {
     /// Stop after this many iterations of each start in this call (a checkpoint is left; --resume goes on).
     #[arg(long, value_name = "N")]
     pause_after: Option<u32>,
+    /// Tell how precisely the target determines each slot and which combinations, from the spectrum of JᵀJ at the point
+    /// found, in the report and identifiability.npz; with `=start`, at `tune.start`, and nothing is tuned.
+    #[arg(long, value_name = "AT", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "found")]
+    identifiability: Option<At>,
 }
 
 /// What belongs to a search besides its tuner.
@@ -54,9 +62,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let title = format!("{}: tuning", plan.experiment.name);
     let mut folder = Folder::create(&args.output, &plan, "tune", args.input.host.as_str(), &title)?;
     let mut running = load::start(&plan, Some(&args.output))?;
-    let setups = prepare_all(&plan, &mut running.host, args.resume.then_some(args.output.as_path()))?;
+    let problem = problem(&plan, &mut running.host)?;
+    if args.identifiability == Some(At::Start) {
+        return at_start(args, context, &plan, &problem, folder, running);
+    }
+    let setups = prepare_all::<HostError>(&plan, &problem, args.resume.then_some(args.output.as_path()))?;
     resuming(&setups, context)?;
-    let truth = setups.first().and_then(|s| s.truth.clone());
     let (mut tuners, mut searches) = (Vec::new(), Vec::new());
     for (k, setup) in setups.into_iter().enumerate() {
         tuners.push(setup.tuner);
@@ -82,7 +93,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         plan: &plan,
         tuner,
         start,
-        truth: truth.as_deref(),
+        truth: problem.truth.as_deref(),
         found: &found,
         counts: tuners.iter().map(Tuner::counts).sum(),
     };
@@ -103,6 +114,14 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         starts.result(&mut result);
         sentence = format!("best of {} (start {best}): {sentence}", count(tuners.len(), "start"));
     }
+    let identified = match args.identifiability {
+        None => None,
+        Some(at) => Some(Identified::new(&plan, &problem, at, &found, &after)?),
+    };
+    if let Some(identified) = &identified {
+        identified.write(&mut folder)?;
+        result["identifiability"] = identified.json();
+    }
     let text = format!("{result:#}\n");
     write_atomic(&args.output.join("result.json"), text.as_bytes())?;
     folder.manifest.loss_evaluations = Some(outcome.counts.plain.into());
@@ -113,6 +132,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         context.print_json(&result)?;
     } else {
         context.print(&outcome.table())?;
+        if let Some(identified) = &identified {
+            context.print(&identified.text())?;
+        }
         context.summary(&format!("{sentence}; see {}", report.display()))?;
     }
     let wanted = plan.experiment.tune.as_ref().and_then(|t| t.stop.target_loss);
@@ -122,6 +144,35 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         (Termination::MaxIters | Termination::Stalled, Some(_)) => ExitStatus::Rejected,
         (Termination::NonFiniteLoss | Termination::Cancelled, _) => ExitStatus::Rejected,
     })
+}
+
+/// Only the analysis, at `tune.start`.
+fn at_start(
+    args: &Args,
+    context: &Context,
+    plan: &Plan,
+    problem: &Problem,
+    mut folder: Folder,
+    mut running: load::Running,
+) -> Result<ExitStatus, Failure> {
+    let duration = plan.experiment.simulation.duration_ms;
+    let traces = running.simulate(&problem.start, duration, true)?.0;
+    let identified = Identified::new(plan, problem, At::Start, &problem.start, &traces)?;
+    identified.write(&mut folder)?;
+    let result = json!({"experiment": plan.experiment.name, "identifiability": identified.json()});
+    write_atomic(
+        &args.output.join("identifiability.json"),
+        format!("{result:#}\n").as_bytes(),
+    )?;
+    folder.manifest.gradient_evaluations = Some(1);
+    let report = folder.finish()?;
+    if context.json {
+        context.print_json(&result)?;
+    } else {
+        context.print(&identified.text())?;
+        context.summary(&format!("{}; see {}", identified.sentence(), report.display()))?;
+    }
+    Ok(ExitStatus::Done)
 }
 
 /// Tells what checkpoints brought.

@@ -21,6 +21,7 @@
 
 pub mod adam;
 pub mod horizon;
+pub mod identifiability;
 pub mod levenberg_marquardt;
 pub mod objective;
 pub mod spectrum;
@@ -30,6 +31,7 @@ pub mod tuner;
 
 pub use adam::{AdamSettings, Schedule};
 pub use horizon::Horizon;
+pub use identifiability::{Identifiability, IdentifiabilityError, Precision, Verdict, identify};
 pub use levenberg_marquardt::LmSettings;
 pub use objective::{Objective, ObjectiveError, Target, Window};
 pub use spectrum::{Spectrum, spectrum};

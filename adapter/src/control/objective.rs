@@ -326,8 +326,12 @@ impl Objective {
         }))
     }
 
-    /// `W`: the double sum factorises.
-    fn total_weight(&self, horizon_ms: f64) -> Result<f64, ObjectiveError> {
+    /// `W`, the sum of all weights before the horizon: `W r²` is a residual as the weights say, not as a mean.
+    ///
+    /// # Errors
+    /// `NoWeight`.
+    pub fn total_weight(&self, horizon_ms: f64) -> Result<f64, ObjectiveError> {
+        // the double sum factorises
         let samples: f64 = self.sample_weights[..self.n_samples_before(horizon_ms)].iter().sum();
         let total = samples * self.probe_weights.iter().sum::<f64>();
         if total > 0.0 {
