@@ -87,6 +87,8 @@ pub struct Problem {
     pub truth: Option<Vec<f64>>,
     /// Digest of everything that determines a search from `start`.
     pub fingerprint: String,
+    /// A probe that counts and carries no sensitivities, if there is one.
+    pub blind: Option<String>,
 }
 
 /// A tuner, ready to go.
@@ -128,7 +130,10 @@ pub fn problem<M: Model>(plan: &Plan, model: &mut M) -> Result<Problem, TuneSetu
             (of_file(plan, &path, &weights)?, None)
         }
     };
-    Ok(Problem {
+    let blind = plan.probes.iter().zip(&weights);
+    let blind = blind.filter(|(p, w)| **w > 0.0 && !p.has_sensitivities());
+    let blind = blind.map(|(p, _)| p.name.clone()).next();
+    let problem = Problem {
         objective: Objective::new(target, weights, &tune.windows)?,
         settings: Settings {
             transforms: plan.slots.iter().map(|s| s.transform).collect(),
@@ -141,7 +146,12 @@ pub fn problem<M: Model>(plan: &Plan, model: &mut M) -> Result<Problem, TuneSetu
         start: named(plan, &tune.start, "tune.start")?,
         truth,
         fingerprint,
-    })
+        blind,
+    };
+    if tune.optimiser.needs_sensitivities() {
+        problem.sees()?;
+    }
+    Ok(problem)
 }
 
 /// Prepares the search from `tune.start`, from the checkpoint in `resume` if it exists.
@@ -190,6 +200,17 @@ pub fn checkpoint_name(plan: &Plan, k: usize) -> String {
 }
 
 impl Problem {
+    /// Whether every probe that counts carries sensitivities.
+    ///
+    /// # Errors
+    /// [`TuneSetupError::Insensitive`] names one that does not.
+    pub fn sees<E: std::error::Error>(&self) -> Result<(), TuneSetupError<E>> {
+        match &self.blind {
+            None => Ok(()),
+            Some(probe) => Err(TuneSetupError::Insensitive { probe: probe.clone() }),
+        }
+    }
+
     /// A search from `start`, or from the checkpoint in `resume` if it exists.
     fn search<E: std::error::Error>(
         &self,
@@ -265,17 +286,7 @@ fn weights<E: std::error::Error>(plan: &Plan, tune: &experiment::Tune) -> Result
             })?;
         weights[probe] = weight;
     }
-    match plan
-        .probes
-        .iter()
-        .zip(&weights)
-        .find(|(p, w)| **w > 0.0 && !p.has_sensitivities())
-    {
-        Some((probe, _)) => Err(TuneSetupError::Insensitive {
-            probe: probe.name.clone(),
-        }),
-        None => Ok(weights),
-    }
+    Ok(weights)
 }
 
 fn of_traces(traces: &Traces) -> Target {

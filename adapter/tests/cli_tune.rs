@@ -253,3 +253,123 @@ fn standard_errors_are_those_of_the_losses_curvature() {
     let expected = 1.0 / (curvature * 100.0 / (h * h)).sqrt();
     assert!((alone / expected - 1.0).abs() < 1e-6, "{alone} {expected}");
 }
+
+#[test]
+fn evolution_runs_plain_and_resumes_to_the_same_bits_on_any_number_of_threads() {
+    const FILES: [&str; 3] = ["result.json", "tune.npz", "traces.npz"];
+    let folder = TempDir::new().unwrap();
+    let optimiser = json!({"cma_es": {"seed": 2, "population": 6, "sigma": 0.2}});
+    let stop = json!({"max_iterations": 8});
+    let weights = json!({"v": 1, "i": 10});
+    let experiment = tiny(
+        folder.path(),
+        "evolution",
+        json!({"optimiser": optimiser, "weights": weights, "stop": stop}),
+    );
+    // A probe without sensitivities counts: none are asked for.
+    let mut changed: Value = serde_json::from_slice(&fs::read(&experiment).unwrap()).unwrap();
+    let current = json!({"name": "i", "at": {"branch": 0, "pos": 0.5}, "variable": "i_membrane"});
+    changed["probes"].as_array_mut().unwrap().push(current);
+    fs::write(&experiment, changed.to_string()).unwrap();
+    let [one, three, paused] = ["one", "three", "paused"].map(|name| folder.path().join(name));
+    tune(&experiment, &one, &["--threads", "1"], 0);
+    tune(&experiment, &three, &["--threads", "3"], 0);
+    assert_same(&one, &three, &FILES);
+    for threads in ["2", "1"] {
+        tune(
+            &experiment,
+            &paused,
+            &["--resume", "--pause-after", "3", "--threads", threads],
+            0,
+        );
+    }
+    let said = tune(&experiment, &paused, &["--resume"], 0);
+    assert!(said.contains("resuming after iteration 6"), "{said}");
+    assert_same(&one, &paused, &FILES);
+    let found = result(&one);
+    assert_eq!(found["counts"]["tangent"], 0);
+    assert_eq!(found["counts"]["plain"], 48);
+    let (first, best) = (found["initial_loss"].as_f64().unwrap(), found["loss"].as_f64().unwrap());
+    assert!(best < first, "{best} {first}");
+
+    let blind = "`i` counts in the loss but carries no sensitivities";
+    let said = tune(&experiment, &folder.path().join("blind"), &["--identifiability"], 1);
+    assert!(said.contains(blind), "{said}");
+    changed["tune"]["optimiser"] = json!({"adam": {}});
+    fs::write(&experiment, changed.to_string()).unwrap();
+    let said = tune(&experiment, &folder.path().join("adam"), &[], 1);
+    assert!(
+        said.contains("`i` counts in the loss but carries no sensitivities"),
+        "{said}"
+    );
+
+    for (constants, word) in [
+        (json!({"population": 6}), "seed"),
+        (json!({"seed": 1, "population": 3}), "population"),
+        (json!({"seed": 1, "sigma": 0}), "sigma"),
+    ] {
+        let experiment = tiny(folder.path(), "bad", json!({"optimiser": {"cma_es": constants}}));
+        let said = tune(&experiment, &folder.path().join("bad"), &[], 1);
+        assert!(said.contains(word) && said.contains("help: "), "{said}");
+    }
+}
+
+#[test]
+fn a_landscape_is_the_loss_at_its_points() {
+    let folder = TempDir::new().unwrap();
+    let stop = json!({"max_iterations": 1});
+    let experiment = tiny(folder.path(), "tiny", json!({"stop": stop}));
+    let out = folder.path().join("out");
+    tune(&experiment, &out, &["--landscape", "gkbar,gnabar", "--threads", "2"], 0);
+    let arrays = read_npz(&out.join("landscape.npz")).unwrap();
+    let loss = &arrays["loss"];
+    assert_eq!(loss.shape(), [21, 21]);
+    assert!(loss.iter().all(|l| l.is_finite()));
+    assert_eq!(arrays["at"].as_slice().unwrap(), [0.1, 0.045]);
+    // The middle is the point found, which is the start after one iteration; the rest is what a search begins with.
+    let found = result(&out)["initial_loss"].as_f64().unwrap();
+    assert!(
+        (loss[[10, 10]] / found - 1.0).abs() < 1e-9,
+        "{} {found}",
+        loss[[10, 10]]
+    );
+    for (i, j) in [(0, 0), (3, 17), (20, 5)] {
+        let start = json!({"gkbar": arrays["gkbar"][[i]], "gnabar": arrays["gnabar"][[j]]});
+        let name = format!("point-{i}");
+        let alone = folder.path().join(&name);
+        tune(
+            &tiny(folder.path(), &name, json!({"start": start, "stop": stop})),
+            &alone,
+            &[],
+            0,
+        );
+        let expected = result(&alone)["initial_loss"].as_f64().unwrap();
+        assert!(
+            (loss[[i, j]] / expected - 1.0).abs() < 1e-9,
+            "{i} {j}: {} {expected}",
+            loss[[i, j]]
+        );
+    }
+    let report = String::from_utf8(read(&out, "report.html")).unwrap();
+    assert!(report.contains("<h2>Landscape</h2>") && out.join("landscape.png").exists());
+
+    let line = folder.path().join("line");
+    tune(
+        &experiment,
+        &line,
+        &["--identifiability=start", "--landscape", "gnabar"],
+        0,
+    );
+    assert_eq!(read_npz(&line.join("landscape.npz")).unwrap()["loss"].shape(), [41]);
+
+    for (names, word) in [
+        ("gnabra", "did you mean `gnabar`?"),
+        ("gnabar,gnabar", "different"),
+        ("gnabar,gkbar,gl", "gl"),
+    ] {
+        let refused = folder.path().join("refused");
+        let said = tune(&experiment, &refused, &["--landscape", names], 2);
+        assert!(said.contains(word) && said.contains("help: "), "{said}");
+        assert!(!refused.exists(), "a wrong name is found before anything runs");
+    }
+}

@@ -1,6 +1,7 @@
 //! `graddiff tune`: gradient-based optimisation of an experiment's slots.
 
 mod identifiability;
+mod landscape;
 mod outcome;
 mod starts;
 
@@ -20,6 +21,7 @@ use crate::plan::Plan;
 use crate::report::{Progress, write_atomic};
 use crate::tune::{Problem, Setup, TuneSetupError, checkpoint_name, prepare_all, problem};
 use identifiability::{At, Identified};
+use landscape::Cut;
 use outcome::Outcome;
 use starts::Several;
 
@@ -46,6 +48,20 @@ pub(super) struct Args {
     /// found, in the report and identifiability.npz; with `=start`, at `tune.start`, and nothing is tuned.
     #[arg(long, value_name = "AT", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "found")]
     identifiability: Option<At>,
+    /// Draw the loss along one slot, or over two (A,B), around the point found, and write it to landscape.npz; around
+    /// `tune.start` with --identifiability=start.
+    #[arg(long, value_name = "SLOT[,SLOT]", value_delimiter = ',')]
+    landscape: Vec<String>,
+}
+
+impl Args {
+    /// The landscape that was asked for.
+    fn cut<'a>(&self, plan: &'a Plan) -> Result<Option<Cut<'a>>, Failure> {
+        match self.landscape.as_slice() {
+            [] => Ok(None),
+            names => Cut::along(plan, names).map(Some),
+        }
+    }
 }
 
 /// What belongs to a search besides its tuner.
@@ -59,12 +75,16 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     args.input.threads.start()?;
     let started = Instant::now();
     let plan = load::plan(&args.input, context)?;
+    let cut = args.cut(&plan)?;
     let title = format!("{}: tuning", plan.experiment.name);
     let mut folder = Folder::create(&args.output, &plan, "tune", args.input.host.as_str(), &title)?;
     let mut running = load::start(&plan, Some(&args.output))?;
     let problem = problem(&plan, &mut running.host)?;
+    if args.identifiability.is_some() {
+        problem.sees::<HostError>()?;
+    }
     if args.identifiability == Some(At::Start) {
-        return at_start(args, context, &plan, &problem, folder, running);
+        return at_start(args, context, &plan, &problem, cut.as_ref(), folder, running);
     }
     let setups = prepare_all::<HostError>(&plan, &problem, args.resume.then_some(args.output.as_path()))?;
     resuming(&setups, context)?;
@@ -122,6 +142,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         identified.write(&mut folder)?;
         result["identifiability"] = identified.json();
     }
+    if let Some(cut) = &cut {
+        cut.write(context, &problem, &mut running.host, &found, &mut folder)?;
+    }
     let text = format!("{result:#}\n");
     write_atomic(&args.output.join("result.json"), text.as_bytes())?;
     folder.manifest.loss_evaluations = Some(outcome.counts.plain.into());
@@ -152,6 +175,7 @@ fn at_start(
     context: &Context,
     plan: &Plan,
     problem: &Problem,
+    cut: Option<&Cut<'_>>,
     mut folder: Folder,
     mut running: load::Running,
 ) -> Result<ExitStatus, Failure> {
@@ -159,6 +183,9 @@ fn at_start(
     let traces = running.simulate(&problem.start, duration, true)?.0;
     let identified = Identified::new(plan, problem, At::Start, &problem.start, &traces)?;
     identified.write(&mut folder)?;
+    if let Some(cut) = cut {
+        cut.write(context, problem, &mut running.host, &problem.start, &mut folder)?;
+    }
     let result = json!({"experiment": plan.experiment.name, "identifiability": identified.json()});
     write_atomic(
         &args.output.join("identifiability.json"),

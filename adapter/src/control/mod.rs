@@ -1,11 +1,12 @@
 //! The controller: from traces and sensitivities to better parameters.
 //!
 //! It knows parameters, traces and sensitivities; it knows no cable, no mechanism and no file. A simulator enters
-//! through [`Model`], a target through [`Objective`], and [`Tuner`] runs the loop with one of two optimisers:
+//! through [`Model`], a target through [`Objective`], and [`Tuner`] runs the loop with one of three optimisers:
 //!
 //! * [`Adam`](adam::Adam): first order, one gradient per iteration, robust and slow;
 //! * [`LevenbergMarquardt`](levenberg_marquardt::LevenbergMarquardt): uses every trace `u_k = ∂V/∂x_k` as a column of
-//!   the residual Jacobian, and a [`Horizon`] that grows so that phase errors stay below one cycle.
+//!   the residual Jacobian, and a [`Horizon`] that grows so that phase errors stay below one cycle;
+//! * [`CmaEs`](cma_es::CmaEs): generations of plain runs, no sensitivities; global, and by far the most expensive.
 //!
 //! [`starts`] searches from several points at once.
 //!
@@ -20,8 +21,10 @@
 //! values in whatever unit the experiment gave them; sensitivities in probe unit per slot unit.
 
 pub mod adam;
+pub mod cma_es;
 pub mod horizon;
 pub mod identifiability;
+pub mod landscape;
 pub mod levenberg_marquardt;
 pub mod objective;
 pub mod spectrum;
@@ -30,8 +33,10 @@ pub mod transforms;
 pub mod tuner;
 
 pub use adam::{AdamSettings, Schedule};
+pub use cma_es::CmaEsSettings;
 pub use horizon::Horizon;
 pub use identifiability::{Identifiability, IdentifiabilityError, Precision, Verdict, identify};
+pub use landscape::{GridAxis, landscape};
 pub use levenberg_marquardt::LmSettings;
 pub use objective::{Objective, ObjectiveError, Target, Window};
 pub use spectrum::{Spectrum, spectrum};

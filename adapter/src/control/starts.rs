@@ -60,20 +60,23 @@ impl Starts {
             // the first user of a seed takes it as it is, and may be a painter of cells with the same seed
             let mut stream = SplitMix64::new(derived(self.seed, k as usize + 1));
             let slots = transforms.iter().zip(centre);
-            slots.map(|(t, &x)| self.near(t, x, inside(&mut stream))).collect()
+            slots
+                .map(|(t, &x)| near(t, x, self.spread, inside(&mut stream)))
+                .collect()
         };
         Ok((0..self.count).map(start).collect())
     }
+}
 
-    /// A value near `x`; `w` in (0, 1) says where.
-    fn near(&self, transform: &Transform, x: f64, w: f64) -> f64 {
-        let offset = self.spread * (2.0 * w - 1.0);
-        match *transform {
-            Transform::Identity if x.abs() > 0.0 => x * (1.0 + offset),
-            Transform::Identity => offset,
-            Transform::Log => x * offset.exp(),
-            Transform::Bounded { low, high } => low + (high - low) * w,
-        }
+/// A value near `x` in the transform's own scale; `w` in [0, 1] says where: 0.5 is `x` itself, or the middle between the
+/// bounds.
+pub(super) fn near(transform: &Transform, x: f64, spread: f64, w: f64) -> f64 {
+    let offset = spread * (2.0 * w - 1.0);
+    match *transform {
+        Transform::Identity if x.abs() > 0.0 => x * (1.0 + offset),
+        Transform::Identity => offset,
+        Transform::Log => x * offset.exp(),
+        Transform::Bounded { low, high } => low + (high - low) * w,
     }
 }
 

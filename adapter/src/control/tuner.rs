@@ -8,9 +8,13 @@
 //!    horizon* (a cheap one first: a tangent run costs several plain ones), until one descends or none will;
 //! 5. grow the horizon.
 //!
+//! An iteration of CMA-ES is a generation instead: all points of it are simulated without sensitivities, the best is
+//! recorded, and the stop rules look at that.
+//!
 //! Stopping is data ([`Termination`]), not an error. The observer watches; all it may do is cancel.
 
 pub mod checkpoint;
+mod generation;
 pub mod record;
 pub mod settings;
 
@@ -193,18 +197,9 @@ impl Tuner {
             damping: None,
             counts: Counts::default(),
         };
-        let mut ended = match self.linearise(model, &row.x)? {
-            Some(point) => {
-                row.loss = Some(point.loss);
-                row.gradient_norm = Some(point.gradient_norm);
-                self.state.retreats = 0;
-                self.note_best(horizon_ms, point.loss, &row.x);
-                match self.met_stop_rule(point.loss) {
-                    None => self.advance(model, point, &mut row)?,
-                    met => met,
-                }
-            }
-            None => self.retreat(),
+        let mut ended = match &self.state.engine {
+            Engine::CmaEs(settings, search) => self.generation(model, *settings, search.clone(), &mut row)?,
+            Engine::Adam(..) | Engine::LevenbergMarquardt(..) => self.descent(model, &mut row)?,
         };
         row.counts = self.state.counts;
         self.state.history.push(row);
@@ -214,6 +209,21 @@ impl Tuner {
         }
         self.state.termination = ended;
         Ok(ended)
+    }
+
+    /// One step along a derivative.
+    fn descent<M: Model>(&mut self, model: &mut M, row: &mut Row) -> Result<Option<Termination>, TuneError<M::Error>> {
+        let Some(point) = self.linearise(model, &row.x)? else {
+            return Ok(self.retreat());
+        };
+        row.loss = Some(point.loss);
+        row.gradient_norm = Some(point.gradient_norm);
+        self.state.retreats = 0;
+        self.note_best(row.horizon_ms, point.loss, &row.x);
+        match self.met_stop_rule(point.loss) {
+            None => self.advance(model, point, row),
+            met => Ok(met),
+        }
     }
 
     fn horizon_ms(&self) -> f64 {
@@ -312,6 +322,8 @@ impl Tuner {
                     slope: Slope::LevenbergMarquardt(*settings, lm.clone(), linear),
                 }
             }
+            // without derivatives there is no slope
+            Engine::CmaEs(..) => return Ok(None),
         };
         Ok((point.loss.is_finite() && point.gradient_norm.is_finite()).then_some(point))
     }
@@ -461,6 +473,7 @@ impl Tuner {
             // Momentum would carry Adam straight back.
             Engine::Adam(_, adam) => adam.halt(),
             Engine::LevenbergMarquardt(_, lm) => lm.reject(),
+            Engine::CmaEs(..) => {}
         }
         match &self.state.previous {
             Some(previous) if self.state.retreats <= self.settings.stop.max_retreats => {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::settings::{Optimiser, Settings};
 use super::{Best, Counts, Row, Termination};
 use crate::control::adam::{Adam, AdamSettings};
+use crate::control::cma_es::{CmaEs, CmaEsSettings};
 use crate::control::levenberg_marquardt::{LevenbergMarquardt, LmSettings};
 
 /// Format of [`Checkpoint`]; rises with every incompatible change.
@@ -55,6 +56,7 @@ pub(super) struct State {
 pub(super) enum Engine {
     Adam(AdamSettings, Adam),
     LevenbergMarquardt(LmSettings, LevenbergMarquardt),
+    CmaEs(CmaEsSettings, CmaEs),
 }
 
 /// The loss that has to be undercut, and for how many iterations it has not been.
@@ -170,6 +172,7 @@ impl State {
             engine: match settings.optimiser {
                 Optimiser::Adam(s) => Engine::Adam(s, Adam::new(y.len())),
                 Optimiser::LevenbergMarquardt(s) => Engine::LevenbergMarquardt(s, LevenbergMarquardt::new(&s, y.len())),
+                Optimiser::CmaEs(s) => Engine::CmaEs(s, CmaEs::default()),
             },
             y,
             previous: None,
@@ -190,6 +193,7 @@ impl State {
         let (first, second, optimiser) = match &self.engine {
             Engine::Adam(s, adam) => (adam.m.len(), adam.v.len(), Optimiser::Adam(*s)),
             Engine::LevenbergMarquardt(s, lm) => (lm.scale.len(), expected, Optimiser::LevenbergMarquardt(*s)),
+            Engine::CmaEs(s, cma) => (cma.n_slots().unwrap_or(expected), expected, Optimiser::CmaEs(*s)),
         };
         if optimiser != settings.optimiser {
             return Err(CheckpointError::Settings { field: "optimiser" });

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::control::adam::AdamSettings;
+use crate::control::cma_es::CmaEsSettings;
 use crate::control::horizon::Horizon;
 use crate::control::levenberg_marquardt::LmSettings;
 use crate::control::transforms::{Transform, TransformError};
@@ -16,6 +17,18 @@ pub enum Optimiser {
     Adam(AdamSettings),
     /// See [`crate::control::levenberg_marquardt`].
     LevenbergMarquardt(LmSettings),
+    /// See [`crate::control::cma_es`]. Plain runs only; an iteration is a generation of `population` runs.
+    CmaEs(CmaEsSettings),
+}
+
+impl Optimiser {
+    /// Whether it asks for sensitivities.
+    pub fn needs_sensitivities(&self) -> bool {
+        match self {
+            Optimiser::Adam(_) | Optimiser::LevenbergMarquardt(_) => true,
+            Optimiser::CmaEs(_) => false,
+        }
+    }
 }
 
 /// "No progress": the best loss at the full horizon improved by less than `tolerance`, relative, over `iterations`.
@@ -124,6 +137,7 @@ impl Settings {
         match &self.optimiser {
             Optimiser::Adam(settings) => settings.validate(),
             Optimiser::LevenbergMarquardt(settings) => settings.validate(),
+            Optimiser::CmaEs(settings) => settings.validate(),
         }
         .map_err(|field| SettingsError::Optimiser { field })?;
         if !self.horizon.is_valid() {

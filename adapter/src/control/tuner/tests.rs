@@ -5,8 +5,9 @@ use expect_test::{Expect, expect};
 use super::settings::{Optimiser, Stall, Stop};
 use super::*;
 use crate::control::test_models::{Analytic, AnalyticError};
-use crate::control::{AdamSettings, Horizon, Schedule, Target, Transform};
+use crate::control::{AdamSettings, CmaEsSettings, Horizon, Schedule, Target, Transform};
 
+mod generation;
 mod resume;
 
 const TRUTH: [f64; 4] = [1.0, 0.5, -0.5, 2.0];
@@ -14,6 +15,14 @@ const START: [f64; 4] = [1.3, 0.4, -0.3, 1.5];
 
 fn lm() -> Optimiser {
     Optimiser::LevenbergMarquardt(LmSettings::default())
+}
+
+fn cma_es(seed: u64) -> Optimiser {
+    Optimiser::CmaEs(CmaEsSettings {
+        seed,
+        population: Some(10),
+        sigma: 0.3,
+    })
 }
 
 fn adam(rate: f64) -> Optimiser {
@@ -335,7 +344,7 @@ fn longer_horizon_may_refuse_what_a_shorter_one_liked() {
     .unwrap();
     let damping = |t: &Tuner| match &t.state.engine {
         Engine::LevenbergMarquardt(_, lm) => lm.damping,
-        Engine::Adam(..) => f64::NAN,
+        Engine::Adam(..) | Engine::CmaEs(..) => f64::NAN,
     };
     t.step(&mut model).unwrap();
     let before = damping(&t);
@@ -511,6 +520,19 @@ fn senseless_settings_are_named() {
         refuse(|s| s.optimiser = adam(0.0)),
         SettingsError::Optimiser { field: "learning_rate" }
     );
+    for (population, sigma, field) in [
+        (Some(3), 0.1, "population"),
+        (Some(0), 0.1, "population"),
+        (None, 0.0, "sigma"),
+        (None, f64::INFINITY, "sigma"),
+    ] {
+        let settings = CmaEsSettings {
+            seed: 1,
+            population,
+            sigma,
+        };
+        assert_eq!(settings.validate(), Err(field));
+    }
     assert_eq!(
         refuse(|s| s.stop.target_loss = Some(f64::NAN)),
         SettingsError::Stop { field: "target_loss" }

@@ -28,7 +28,7 @@ fn rich(optimiser: Optimiser) -> (Analytic, Settings) {
     (model, s)
 }
 
-fn optimisers() -> [Optimiser; 2] {
+fn optimisers() -> [Optimiser; 3] {
     let learning_rate = Schedule::Cosine {
         rate: 2.0,
         floor: 1e-3,
@@ -40,7 +40,7 @@ fn optimisers() -> [Optimiser; 2] {
         clip_value: Some(0.05),
         ..AdamSettings::default()
     };
-    [Optimiser::Adam(clipped), lm()]
+    [Optimiser::Adam(clipped), lm(), cma_es(5)]
 }
 
 /// JSON distinguishes all bits of a finite number, the sign of zero included.
