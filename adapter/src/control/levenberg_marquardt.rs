@@ -1,7 +1,8 @@
 //! Levenberg–Marquardt: Gauss–Newton on the residual Jacobian, damped until the linear model can be trusted.
 //!
 //! ```text
-//! h     = argmin ‖r + J h‖² + μ ‖D h‖²                      D_j = max over iterations of ‖J_j‖
+//! h     = argmin ‖r + J h‖² + μ ‖D h‖²                      D_j = max(n_j, φ max_i n_i),
+//!                                                           n_j = max over iterations of ‖J_j‖, φ the scale floor
 //! ρ     = (‖r(y)‖² − ‖r(y + h)‖²) / (‖J h‖² + 2 μ ‖D h‖²)   gain: actual over predicted decrease
 //! ρ > ρ_min:  y ← y + h,  μ ← μ max(1/3, 1 − (2ρ − 1)³),  ν ← 2
 //! otherwise:              μ ← μ ν,  ν ← 2 ν
@@ -9,7 +10,10 @@
 //!
 //! With vanishing residuals the convergence is superlinear: μ falls by 3 per good step, and the error by about μ.
 //!
-//! `D` makes the step independent of the units of `y`, and `μ` dimensionless (columns scaled to norm ≤ 1).
+//! `D` makes `μ` dimensionless (columns scaled to norm ≤ 1) and, with φ = 0, the step independent of the units of `y`
+//! (Moré). Coordinates that hardly act are then hardly damped, and may run away before the others have converged. Where all
+//! coordinates have the same unit (relative or logarithmic slots), φ = 1 damps all alike (Levenberg), and those stay near
+//! the start until the trace says something about them.
 //!
 //! The damped problem is solved by a QR decomposition of `[R; √μ D]`, where `J = Q R` is decomposed once per
 //! linearisation: a rejected step costs one 2n × n decomposition. QR, not a Cholesky decomposition of `JᵀJ + μD²`:
@@ -46,6 +50,9 @@ pub struct LmSettings {
     /// logarithmic or relative slots: weakly determined combinations otherwise run away (Transtrum & Sethna 2012,
     /// doi:10.48550/arXiv.1201.5885).
     pub max_step: Option<f64>,
+    /// φ: the weakest slot is damped as if it had at least this fraction of the strongest one's effect, 0 to 1. 0 makes steps
+    /// independent of units; 1 damps all slots alike, which suits relative and logarithmic slots of which some hardly act.
+    pub scale_floor: f64,
 }
 
 impl Default for LmSettings {
@@ -55,6 +62,7 @@ impl Default for LmSettings {
             min_gain: 1e-4,
             max_trials: 10,
             max_step: None,
+            scale_floor: 0.0,
         }
     }
 }
@@ -71,6 +79,7 @@ impl LmSettings {
             ("min_gain", (0.0..1.0).contains(&self.min_gain)),
             ("max_trials", self.max_trials > 0),
             ("max_step", self.max_step.is_none_or(positive)),
+            ("scale_floor", (0.0..=1.0).contains(&self.scale_floor)),
         ];
         checks.iter().find(|(_, ok)| !ok).map_or(Ok(()), |(name, _)| Err(name))
     }
@@ -155,7 +164,7 @@ impl LevenbergMarquardt {
     pub fn propose(&mut self, settings: &LmSettings, linear: &Linearisation) -> Option<Proposal> {
         let limit = settings.max_step.unwrap_or(f64::INFINITY);
         for _ in 0..MAX_SHORTENINGS {
-            if let Some(proposal) = self.solve(linear)
+            if let Some(proposal) = self.solve(settings, linear)
                 && proposal.step.iter().all(|h| h.is_finite() && h.abs() <= limit)
             {
                 return Some(proposal);
@@ -187,10 +196,12 @@ impl LevenbergMarquardt {
 
     /// Solves `[R; √μ D] h ≈ −[Qᵀr; 0]`. A slot without effect here stays where it is, exactly; one that never had any
     /// gets `D_j = 1` to keep the matrix regular.
-    fn solve(&self, linear: &Linearisation) -> Option<Proposal> {
+    fn solve(&self, settings: &LmSettings, linear: &Linearisation) -> Option<Proposal> {
         let (rank, n) = linear.r_factor.shape();
         let root = self.damping.sqrt();
-        let scale: Vec<f64> = self.scale.iter().map(|&s| if s > 0.0 { s } else { 1.0 }).collect();
+        let floor = settings.scale_floor * self.scale.iter().copied().fold(0.0, f64::max);
+        let scaled = self.scale.iter().map(|&s| s.max(floor));
+        let scale: Vec<f64> = scaled.map(|s| if s > 0.0 { s } else { 1.0 }).collect();
         let mut stacked = DMatrix::zeros(rank + n, n);
         stacked.rows_mut(0, rank).copy_from(&linear.r_factor);
         for (j, s) in scale.iter().enumerate() {

@@ -51,6 +51,31 @@ fn gradient_and_loss_come_out_of_the_decomposition() {
 }
 
 #[test]
+fn a_floor_damps_weak_slots_as_if_they_were_stronger() {
+    let (r, j) = example();
+    let damping = 1e-2;
+    let norms: Vec<f64> = j.column_iter().map(|c| c.norm()).collect();
+    for scale_floor in [0.0, 0.02, 0.5, 1.0] {
+        let settings = LmSettings {
+            scale_floor,
+            ..LmSettings::default()
+        };
+        let (mut lm, linear) = prepared(&r, &j, damping);
+        // column 1 is the strongest by construction
+        let scale = DVector::from_iterator(3, norms.iter().map(|n| n.max(scale_floor * norms[1])));
+        let d2 = DMatrix::from_diagonal(&scale.map(|d| damping * d * d));
+        let expected = (j.tr_mul(&j) + d2).cholesky().unwrap().solve(&-j.tr_mul(&r));
+        let p = lm.propose(&settings, &linear).unwrap();
+        for (h, e) in p.step.iter().zip(&expected) {
+            assert!((h / e - 1.0).abs() < 1e-11, "{scale_floor}: {h} {e}");
+        }
+        let h = DVector::from_vec(p.step);
+        let model_decrease = r.norm_squared() - (&r + &j * h).norm_squared();
+        assert!((p.predicted / model_decrease - 1.0).abs() < 1e-12);
+    }
+}
+
+#[test]
 fn step_does_not_depend_on_units() {
     let (r, j) = example();
     let mut rescaled = j.clone();
@@ -166,6 +191,13 @@ fn refuses_constants_outside_their_range() {
         ),
         (LmSettings { min_gain: 1.0, ..d }, "min_gain"),
         (LmSettings { max_trials: 0, ..d }, "max_trials"),
+        (
+            LmSettings {
+                scale_floor: 1.01,
+                ..d
+            },
+            "scale_floor",
+        ),
         (
             LmSettings {
                 max_step: Some(0.0),
