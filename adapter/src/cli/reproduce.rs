@@ -35,7 +35,8 @@ pub(super) struct Args {
     /// The olive cell's shape (the paper's is C4A); a generated tree of similar size if absent. Tags: 1 soma, 2 axon, 3 dendrite.
     #[arg(long, value_name = "FILE.swc")]
     morphology: Option<PathBuf>,
-    /// With `all`: keep the results that an earlier run with the same options has finished in this folder.
+    /// Go on from what an earlier run with the same options left in this folder: results that `all` has finished, and
+    /// searches of `tuning`.
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
@@ -57,6 +58,9 @@ impl From<Error> for Failure {
             Error::Host(host) => host.into(),
             Error::Report(report) => report.into(),
             Error::Cable(cable) => Failure::new(ExitStatus::Bug, cable, "please report this"),
+            Error::Search(search) => search.into(),
+            Error::Identifiability(none) => none.into(),
+            Error::Settings(_) | Error::Objective(_) => Failure::new(ExitStatus::Bug, error, "please report this"),
             Error::Olive(olive) => {
                 let help = match &olive {
                     OliveError::Read { .. } => "check the path and the permissions",
@@ -83,21 +87,18 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             (false, false) => Scale::Default,
         },
         morphology: args.morphology.as_deref(),
+        resume: args.resume,
         progress: context.progress,
     };
     let Some(part) = part(&args.what) else {
         return run_all(args, &job, context);
     };
-    if args.resume || (args.morphology.is_some() && !part.takes_morphology) {
-        let option = if args.resume { "--resume" } else { "--morphology" };
-        let takers = PARTS
-            .iter()
-            .filter(|p| p.takes_morphology && !args.resume)
-            .map(|p| p.name);
+    if args.morphology.is_some() && !part.takes_morphology {
+        let takers = PARTS.iter().filter(|p| p.takes_morphology).map(|p| p.name);
         let takers = takers.chain([ALL]).collect::<Vec<_>>().join(", ");
         return Err(Failure::message(
             ExitStatus::Usage,
-            format!("{} does not know {option}", part.name),
+            format!("{} does not know --morphology", part.name),
             format!("leave it out; it belongs to: {takers}"),
         ));
     }

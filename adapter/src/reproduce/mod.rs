@@ -9,17 +9,19 @@ pub mod fig1;
 pub mod fig2;
 pub mod olive;
 mod random;
+pub mod tuning;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::control::{IdentifiabilityError, ObjectiveError, SettingsError, TuneError};
 use crate::hosts::HostError;
 use crate::plan::PlanError;
 use crate::report::{ProgressMode, create_dir, write_atomic};
 
 /// All results, in the order in which `reproduce all` computes them.
-pub const PARTS: &[Part] = &[fig1::PART, carriers::PART, fig2::PART];
+pub const PARTS: &[Part] = &[fig1::PART, carriers::PART, fig2::PART, tuning::PART];
 
 /// One result of the paper.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +47,8 @@ pub struct Job<'a> {
     pub scale: Scale,
     /// The SWC file of the olive cell; a generated tree if absent.
     pub morphology: Option<&'a Path>,
+    /// Whether to go on from what an earlier run with the same options left in the folder, where a part can.
+    pub resume: bool,
     /// How to show progress.
     pub progress: ProgressMode,
 }
@@ -147,6 +151,18 @@ pub enum Error {
     /// The olive cell cannot be made of this morphology.
     #[error(transparent)]
     Olive(#[from] olive::OliveError),
+    /// A search failed.
+    #[error(transparent)]
+    Search(#[from] TuneError<HostError>),
+    /// A search of ours has constants that are none: a bug.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A target of ours fits no trace: a bug.
+    #[error(transparent)]
+    Objective(#[from] ObjectiveError),
+    /// The sensitivities tell nothing.
+    #[error(transparent)]
+    Identifiability(#[from] IdentifiabilityError),
 }
 
 impl From<PlanError> for Error {

@@ -191,13 +191,7 @@ fn refuses_constants_outside_their_range() {
         ),
         (LmSettings { min_gain: 1.0, ..d }, "min_gain"),
         (LmSettings { max_trials: 0, ..d }, "max_trials"),
-        (
-            LmSettings {
-                scale_floor: 1.01,
-                ..d
-            },
-            "scale_floor",
-        ),
+        (LmSettings { scale_floor: 1.01, ..d }, "scale_floor"),
         (
             LmSettings {
                 max_step: Some(0.0),
