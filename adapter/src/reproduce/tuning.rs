@@ -8,6 +8,7 @@
 //! Costs are counted, not timed: simulated seconds of the cell, a second with sensitivities being as many plain ones as
 //! it took on this machine.
 
+mod arrays;
 mod methods;
 mod pictures;
 mod searches;
@@ -15,10 +16,10 @@ mod words;
 
 use std::sync::Mutex;
 
-use super::olive::{CONDUCTANCES, OliveCell, Reading};
+use super::olive::{OliveCell, Reading};
 use super::{Error, Job, Outcome, Part, Scale};
-use crate::control::{Identifiability, Traces, identify};
-use crate::outcome::{Folder, Named};
+use crate::control::{Identifiability, identify};
+use crate::outcome::Folder;
 use crate::report::Progress;
 use methods::{Extent, methods};
 use pictures::{Against, Side};
@@ -87,7 +88,7 @@ fn part(job: &Job<'_>) -> Result<Outcome, Error> {
         .zip(&searches)
         .map(|(ground, searches)| Side { ground, searches })
         .collect();
-    folder.arrays("tuning.npz", &arrays(&sides, &cuts, &identified))?;
+    folder.arrays("tuning.npz", &arrays::arrays(&sides, &cuts, &identified))?;
 
     let checks = words::checks(&sides);
     let verified = grounds.iter().all(|g| g.verdict.passed);
@@ -249,110 +250,6 @@ fn at_target(ground: &mut Ground, extent: &Extent) -> Result<Identifiability, Er
         &transforms,
         &truth,
     )?)
-}
-
-/// Everything that the figures show.
-fn arrays(sides: &[Side<'_>], cuts: &[Cut], identified: &[Identifiability]) -> Vec<Named> {
-    let n_slots = CONDUCTANCES.len();
-    let mut all = vec![Named::new(
-        "target",
-        "1",
-        "target over start, slot",
-        &[n_slots],
-        truth(),
-    )];
-    for ((side, (spans, rows)), identified) in sides.iter().zip(cuts).zip(identified) {
-        let letter = side.ground.reading.letter();
-        let trace = |name: &str, meaning: &str, t: &Traces| {
-            Named::new(
-                &format!("{letter}_{name}"),
-                "mV",
-                meaning,
-                &[t.times_ms.len()],
-                t.values.clone(),
-            )
-        };
-        all.push(trace("target_v", "target, time", &side.ground.target));
-        all.push(trace(
-            "target_v_noisy",
-            "target with noise, time",
-            &side.ground.noisy_target,
-        ));
-        let (spans_ms, losses) = (spans.clone(), rows.concat());
-        let shape = [rows.len(), spans.len()];
-        all.push(Named::new(
-            &format!("{letter}_cut_spans_ms"),
-            "ms",
-            "spans of the cut",
-            &[spans.len()],
-            spans_ms,
-        ));
-        let meaning = "loss on the line from start to target, point × span";
-        all.push(Named::new(
-            &format!("{letter}_cut_loss"),
-            "mV²",
-            meaning,
-            &shape,
-            losses,
-        ));
-        let values = identified.spectrum.values.clone();
-        all.push(Named::new(
-            &format!("{letter}_eigenvalues"),
-            "mV²",
-            "of JᵀJ at the target",
-            &[n_slots],
-            values,
-        ));
-        for search in side.searches {
-            let name = |what: &str| format!("{letter}_{}_{what}", search.method.name.replace('-', "_"));
-            let n = [search.curve.len()];
-            let of = |field: &dyn Fn(&Point) -> f64| search.curve.iter().map(field).collect::<Vec<f64>>();
-            let multiple = side.ground.multiple;
-            all.push(Named::new(
-                &name("loss"),
-                "mV²",
-                "over the whole trace, without noise",
-                &n,
-                of(&|p| p.loss),
-            ));
-            all.push(Named::new(
-                &name("horizon_ms"),
-                "ms",
-                "what the search saw",
-                &n,
-                of(&|p| p.horizon_ms),
-            ));
-            all.push(Named::new(
-                &name("cell_s"),
-                "s",
-                "simulated so far",
-                &n,
-                of(&Point::cell_s),
-            ));
-            all.push(Named::new(
-                &name("cost"),
-                "s",
-                "the same in plain seconds",
-                &n,
-                of(&|p| p.cost(multiple)),
-            ));
-            all.push(Named::new(
-                &name("start"),
-                "1",
-                "start, slot",
-                &[n_slots],
-                search.start.clone(),
-            ));
-            all.push(Named::new(
-                &name("found"),
-                "1",
-                "found, slot",
-                &[n_slots],
-                search.found(),
-            ));
-        }
-    }
-    all
 }
 
 /// For `--json`.

@@ -149,7 +149,7 @@ pub(super) fn lm_stop(extent: &Extent) -> Stop {
     }
 }
 
-/// All searches, the longest first, so that threads end together.
+/// All searches: what a killed run has by then is the most telling. The generations of CMA-ES, last, occupy all threads.
 pub(super) fn methods(extent: &Extent) -> Vec<Method> {
     let mut all = Vec::new();
     let fixed = Horizon::fixed(extent.end_ms);
@@ -161,26 +161,29 @@ pub(super) fn methods(extent: &Extent) -> Vec<Method> {
         }
         n
     };
-    for seed in 1..=extent.seeds {
-        for population in POPULATIONS {
-            all.push(Method {
-                name: format!("cma-{population}-seed-{seed}"),
-                label: format!("CMA-ES {population}, seed {seed}"),
-                family: Family::Evolution,
-                from: From::Published,
-                noisy: false,
-                optimiser: Optimiser::CmaEs(CmaEsSettings {
-                    seed,
-                    population: Some(population),
-                    sigma: 0.1,
-                }),
-                horizon: fixed,
-                stop: Stop {
-                    max_iterations: generations(population),
-                    target_loss: Some(LEVEL),
-                    ..Stop::default()
-                },
-            });
+    for noisy in [false, true] {
+        let (suffix, with) = if noisy { ("-noise", ", 1 mV noise") } else { ("", "") };
+        let lm = |name: String, label: String, from: From| Method {
+            name,
+            label,
+            family: Family::LevenbergMarquardt,
+            from,
+            noisy,
+            optimiser: Optimiser::LevenbergMarquardt(levenberg_marquardt()),
+            horizon: extent.horizon(),
+            stop: lm_stop(extent),
+        };
+        all.push(lm(
+            format!("lm{suffix}"),
+            format!("Levenberg–Marquardt{with}"),
+            From::Published,
+        ));
+        for k in 0..extent.starts as usize {
+            all.push(lm(
+                format!("lm-start-{k}{suffix}"),
+                format!("start {k}{with}"),
+                From::Random(k),
+            ));
         }
     }
     let adam = |name: &str, label: &str, family: Family, rate: f64| Method {
@@ -207,29 +210,26 @@ pub(super) fn methods(extent: &Extent) -> Vec<Method> {
         Family::Forgetting,
         1e-2,
     ));
-    for noisy in [false, true] {
-        let (suffix, with) = if noisy { ("-noise", ", 1 mV noise") } else { ("", "") };
-        let lm = |name: String, label: String, from: From| Method {
-            name,
-            label,
-            family: Family::LevenbergMarquardt,
-            from,
-            noisy,
-            optimiser: Optimiser::LevenbergMarquardt(levenberg_marquardt()),
-            horizon: extent.horizon(),
-            stop: lm_stop(extent),
-        };
-        all.push(lm(
-            format!("lm{suffix}"),
-            format!("Levenberg–Marquardt{with}"),
-            From::Published,
-        ));
-        for k in 0..extent.starts as usize {
-            all.push(lm(
-                format!("lm-start-{k}{suffix}"),
-                format!("start {k}{with}"),
-                From::Random(k),
-            ));
+    for seed in 1..=extent.seeds {
+        for population in POPULATIONS {
+            all.push(Method {
+                name: format!("cma-{population}-seed-{seed}"),
+                label: format!("CMA-ES {population}, seed {seed}"),
+                family: Family::Evolution,
+                from: From::Published,
+                noisy: false,
+                optimiser: Optimiser::CmaEs(CmaEsSettings {
+                    seed,
+                    population: Some(population),
+                    sigma: 0.1,
+                }),
+                horizon: fixed,
+                stop: Stop {
+                    max_iterations: generations(population),
+                    target_loss: Some(LEVEL),
+                    ..Stop::default()
+                },
+            });
         }
     }
     all

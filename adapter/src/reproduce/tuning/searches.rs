@@ -30,8 +30,8 @@ pub(super) struct Ground {
     pub(super) reading: Reading,
     pub(super) plan: Plan,
     host: ShimHost,
-    /// The same with sensitivities that forget.
-    forgetful: ShimHost,
+    /// The same cell with other sensitivities, for the searches of these families.
+    others: Vec<(Family, ShimHost)>,
     /// Traces at the target.
     pub(super) target: Traces,
     /// The same with 1 mV of noise.
@@ -71,14 +71,24 @@ pub(super) struct Point {
 }
 
 impl Point {
+    /// Simulated without sensitivities so far, s.
+    pub(super) fn plain_s(&self) -> f64 {
+        self.counts.plain_ms / 1000.0
+    }
+
+    /// Simulated with sensitivities so far, s.
+    pub(super) fn tangent_s(&self) -> f64 {
+        self.counts.tangent_ms / 1000.0
+    }
+
     /// Simulated time of the cell so far, s.
     pub(super) fn cell_s(&self) -> f64 {
-        (self.counts.plain_ms + self.counts.tangent_ms) / 1000.0
+        self.plain_s() + self.tangent_s()
     }
 
     /// The same in plain seconds, a tangent second being so many.
     pub(super) fn cost(&self, multiple: f64) -> f64 {
-        self.counts.tangent_ms.mul_add(multiple, self.counts.plain_ms) / 1000.0
+        self.tangent_s().mul_add(multiple, self.plain_s())
     }
 }
 
@@ -123,14 +133,21 @@ impl Ground {
         made.tune = Some(tune(extent));
         let plan = Plan::load(&cell.write(&made)?)?;
         let mut host = ShimHost::new(&plan, &job.output.join(format!("olive-{letter}-catalogue.so")))?;
-        made.name = format!("olive-{letter}-forgetting");
-        made.forgetting_per_ms = FORGETTING_PER_MS;
-        let forgetful = Plan::load(&cell.write(&made)?)?;
-        let forgetful = ShimHost::new(
-            &forgetful,
-            &job.output.join(format!("olive-{letter}-forgetting-catalogue.so")),
-        )?;
-
+        let mut others = Vec::new();
+        for family in [Family::Forgetting] {
+            let mut made = made.clone();
+            let name = match family {
+                Family::Forgetting => {
+                    made.forgetting_per_ms = FORGETTING_PER_MS;
+                    "forgetting"
+                }
+                Family::Adam | Family::Evolution | Family::LevenbergMarquardt => continue,
+            };
+            made.name = format!("olive-{letter}-{name}");
+            let plan = Plan::load(&cell.write(&made)?)?;
+            let catalogue = job.output.join(format!("{}-catalogue.so", made.name));
+            others.push((family, ShimHost::new(&plan, &catalogue)?));
+        }
         let target = host.simulate(&truth(), extent.end_ms, false)?;
         let noisy_target = with_noise(&target);
         let objective = |t: &Traces| {
@@ -156,7 +173,7 @@ impl Ground {
             plain_s: timed.plain.ms_per_model_second / 1000.0,
             verdict,
             host,
-            forgetful,
+            others,
             plan,
         })
     }
@@ -210,11 +227,12 @@ impl Ground {
         let published = self.plan.values();
         let random = extent.draws().draw(&transforms, &published)?;
         let mut ended: Vec<Option<Ended>> = methods.iter().map(|_| None).collect();
-        for forgetting in [false, true] {
+        let known: Vec<Family> = self.others.iter().map(|(family, _)| *family).collect();
+        for other in std::iter::once(None).chain((0..known.len()).map(Some)) {
             let mut kept = Vec::new();
             let (mut tuners, mut starts, mut places) = (Vec::new(), Vec::new(), Vec::new());
             for (i, method) in methods.iter().enumerate() {
-                if (method.family == Family::Forgetting) != forgetting {
+                if known.iter().position(|family| *family == method.family) != other {
                     continue;
                 }
                 let start = match method.from {
@@ -243,10 +261,9 @@ impl Ground {
                 starts.push(start);
                 places.push(i);
             }
-            let host = if forgetting {
-                &mut self.forgetful
-            } else {
-                &mut self.host
+            let host = match other {
+                Some(i) => &mut self.others[i].1,
+                None => &mut self.host,
             };
             let mut replicas = host.replicas(tuners.len());
             let hosts = std::iter::once(host).chain(&mut replicas).collect();
