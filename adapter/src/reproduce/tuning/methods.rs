@@ -52,7 +52,7 @@ impl Extent {
             seeds: 3,
             starts: 8,
             cut: 51,
-            verified_ms: 200.0,
+            verified_ms: 50.0,
             timed: 5,
         };
         match scale {
@@ -64,7 +64,7 @@ impl Extent {
                 seeds: 1,
                 starts: 2,
                 cut: 11,
-                verified_ms: 50.0,
+                verified_ms: 20.0,
                 timed: 1,
             },
             Scale::Default => whole,
@@ -132,10 +132,13 @@ pub(super) struct Method {
     pub(super) stop: Stop,
 }
 
-/// Levenberg–Marquardt's constants: slots are relative, and some hardly act.
+/// Levenberg–Marquardt's constants. Slots are relative, and some hardly act: these wait at the start. No step is longer
+/// than the start itself: without that limit, the first step on P multiplies three conductances by five, and the search ends
+/// in another valley.
 pub(super) fn levenberg_marquardt() -> LmSettings {
     LmSettings {
         scale_floor: 1.0,
+        max_step: Some(1.0),
         ..LmSettings::default()
     }
 }

@@ -9,6 +9,8 @@ use crate::outcome::column;
 use crate::report::plot::{ColourMap, Columns, HeatMap, LinePlot, Panel, Rgb, Series, Stroke, palette};
 use crate::reproduce::olive::CONDUCTANCES;
 
+/// What others are compared with.
+const REFERENCE: Rgb = Rgb(120, 120, 120);
 /// Losses below are drawn at it: nobody needs the floor of rounding.
 const FLOOR: f64 = 1e-4;
 
@@ -114,7 +116,7 @@ pub(super) fn losses(sides: &[Side<'_>], against: Against) -> LinePlot {
         }
         let constant = side.ground.best_constant();
         let level = Series::new("best constant trace", vec![least, most], vec![constant; 2]);
-        panel = panel.series(level.colour(palette(7)).stroke(Stroke::Dashed));
+        panel = panel.series(level.colour(REFERENCE).stroke(Stroke::Dashed));
         plot.panels.push(panel);
     }
     plot
@@ -137,30 +139,37 @@ pub(super) fn starts(sides: &[Side<'_>], noisy: bool) -> LinePlot {
             let x = search.curve.iter().map(Point::cell_s).collect();
             let y = search.curve.iter().map(|p| floored(p.loss)).collect();
             let series = Series::new(&format!("start {k}"), x, y);
-            panel = panel.series(series.colour(palette(k)));
+            panel = panel.series(series.colour(shade(k, side)));
         }
         plot.panels.push(panel);
     }
     plot
 }
 
+/// The colour of a random start.
+fn shade(k: usize, side: &Side<'_>) -> Rgb {
+    let random = |s: &&Ended| matches!(s.method.from, From::Random(_)) && !s.method.noisy;
+    let last = side.searches.iter().filter(random).count().saturating_sub(1).max(1);
+    ColourMap::Sequential.at(k as f64 / last as f64)
+}
+
 /// Target, start, and what some searches found.
 pub(super) fn traces(side: &Side<'_>, before: &Traces, found: &[(&Ended, Traces)]) -> LinePlot {
     let letter = side.ground.reading.letter();
     let mut plot = LinePlot::new(&format!("Traces before and after, reading {letter}"), "time (ms)");
-    let mut panel = |title: &str, traces: &Traces, colour: Rgb| {
+    let mut panel = |title: &str, name: &str, traces: &Traces, colour: Rgb| {
         let mut panel = Panel::new("V (mV)");
         panel.title = title.into();
         let target = &side.ground.target;
-        let target = Series::new("target", target.times_ms.clone(), column(target, 0)).colour(palette(7));
-        let tuned = Series::new(title, traces.times_ms.clone(), column(traces, 0));
+        let target = Series::new("target", target.times_ms.clone(), column(target, 0)).colour(palette(6));
+        let tuned = Series::new(name, traces.times_ms.clone(), column(traces, 0));
         plot.panels
             .push(panel.series(target).series(tuned.colour(colour).stroke(Stroke::Dashed)));
     };
-    panel("before: the published start", before, palette(6));
+    panel("Before: the published start", "start", before, REFERENCE);
     for (search, traces) in found {
         let title = format!("{} (loss {:.2e} mV²)", search.method.label, search.loss());
-        panel(&title, traces, colour(search));
+        panel(&title, "found", traces, colour(search));
     }
     plot
 }
@@ -181,7 +190,7 @@ pub(super) fn parameters(side: &Side<'_>, noisy: bool) -> HeatMap {
         side.ground.reading.letter()
     );
     let columns = Columns::Names(CONDUCTANCES.iter().map(|g| g.name.to_owned()).collect());
-    let label = "found / target − 1 (cut off at ±1)";
+    let label = "found / target − 1";
     let mut map = HeatMap::new(&title, values, label, columns, "conductance");
     map.map = ColourMap::Diverging;
     map.rows("", rows.iter().map(|s| s.method.label.clone()).collect())
