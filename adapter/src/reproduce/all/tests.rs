@@ -51,6 +51,7 @@ fn go(folder: &Path, scale: Scale, resume: bool) -> (Vec<(String, bool)>, String
         output: folder,
         scale,
         morphology: None,
+        resume,
         progress: ProgressMode::Silent,
     };
     let mut ends = Vec::new();

@@ -101,6 +101,8 @@ pub(super) enum Family {
     Adam,
     /// Adam on sensitivities that forget.
     Forgetting,
+    /// Adam on the paper's sensitivities, by ion diffusion: APPROXIMATE.
+    Diffusion,
     /// CMA-ES, without gradient.
     Evolution,
     /// Levenberg–Marquardt with the growing horizon.
@@ -211,6 +213,12 @@ pub(super) fn methods(extent: &Extent) -> Vec<Method> {
         "adam-forgetting",
         "Adam 0.01, λ = 1/30 per ms",
         Family::Forgetting,
+        1e-2,
+    ));
+    all.push(adam(
+        "adam-diffusion",
+        "Adam 0.01, the paper's gradient (approximate)",
+        Family::Diffusion,
         1e-2,
     ));
     for seed in 1..=extent.seeds {

@@ -78,6 +78,7 @@ fn colour(search: &Ended) -> Rgb {
         (Family::Adam, "adam-1e-2") => 1,
         (Family::Adam, _) => 2,
         (Family::Forgetting, _) => 3,
+        (Family::Diffusion, _) => 6,
         (Family::Evolution, name) if name.starts_with("cma-20") => 4,
         (Family::Evolution, _) => 5,
     };
@@ -102,7 +103,9 @@ pub(super) fn losses(sides: &[Side<'_>], against: Against) -> LinePlot {
             let name = match (search.method.family, search.method.name.ends_with("-seed-1")) {
                 (Family::Evolution, true) => search.method.label.replace(", seed 1", ""),
                 (Family::Evolution, false) => String::new(),
-                (Family::Adam | Family::Forgetting | Family::LevenbergMarquardt, _) => search.method.label.clone(),
+                (Family::Adam | Family::Forgetting | Family::Diffusion | Family::LevenbergMarquardt, _) => {
+                    search.method.label.clone()
+                }
             };
             let x: Vec<f64> = search
                 .curve

@@ -12,7 +12,7 @@ use crate::bench::bench;
 use crate::control::{
     Checkpoint, Counts, Model, Objective, Optimiser, Settings, Target, Termination, Traces, Transform, Tuner, run_all,
 };
-use crate::experiment::{self, Tune};
+use crate::experiment::{self, Carrier, Tune};
 use crate::hosts::ShimHost;
 use crate::plan::Plan;
 use crate::random::{SplitMix64, derived};
@@ -144,12 +144,16 @@ impl Ground {
         let plan = Plan::load(&cell.write(&made)?)?;
         let mut host = ShimHost::new(&plan, &job.output.join(format!("olive-{letter}-catalogue.so")))?;
         let mut others = Vec::new();
-        for family in [Family::Forgetting] {
+        for family in [Family::Forgetting, Family::Diffusion] {
             let mut made = made.clone();
             let name = match family {
                 Family::Forgetting => {
                     made.forgetting_per_ms = FORGETTING_PER_MS;
                     "forgetting"
+                }
+                Family::Diffusion => {
+                    made.carrier = Carrier::Diffusion;
+                    "diffusion"
                 }
                 Family::Adam | Family::Evolution | Family::LevenbergMarquardt => continue,
             };
