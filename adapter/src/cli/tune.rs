@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure, count};
-use crate::control::{Row, Termination, TuneError, Tuner, best_of, run_all};
+use crate::control::{Optimiser, Row, Termination, TuneError, Tuner, best_of, run_all};
 use crate::hosts::HostError;
 use crate::outcome::Folder;
 use crate::plan::Plan;
@@ -145,6 +145,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     if let Some(cut) = &cut {
         cut.write(context, &problem, &mut running.host, &found, &mut folder)?;
     }
+    if let Some(advice) = advice(&plan) {
+        folder.report.paragraph(advice);
+    }
     let text = format!("{result:#}\n");
     write_atomic(&args.output.join("result.json"), text.as_bytes())?;
     folder.manifest.loss_evaluations = Some(outcome.counts.plain.into());
@@ -159,6 +162,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             context.print(&identified.text())?;
         }
         context.summary(&format!("{sentence}; see {}", report.display()))?;
+        if let Some(advice) = advice(&plan) {
+            context.summary(advice)?;
+        }
     }
     let wanted = plan.experiment.tune.as_ref().and_then(|t| t.stop.target_loss);
     Ok(match (termination, wanted) {
@@ -167,6 +173,18 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         (Termination::MaxIters | Termination::Stalled, Some(_)) => ExitStatus::Rejected,
         (Termination::NonFiniteLoss | Termination::Cancelled, _) => ExitStatus::Rejected,
     })
+}
+
+/// What is worth knowing about the optimiser that was chosen. Every loss here compares traces.
+fn advice(plan: &Plan) -> Option<&'static str> {
+    match plan.experiment.tune.as_ref()?.optimiser {
+        Optimiser::Adam(_) => Some(
+            "adam follows the gradient, a sum over the trace; levenberg_marquardt uses every sample of every sensitivity: \
+             with a growing horizon it brought the paper's olive cell below a loss of 0.1 mV² within 3 simulated seconds, \
+             where 300 of adam's, at its default rate, did not (graddiff reproduce tuning)",
+        ),
+        Optimiser::LevenbergMarquardt(_) | Optimiser::CmaEs(_) => None,
+    }
 }
 
 /// Only the analysis, at `tune.start`.

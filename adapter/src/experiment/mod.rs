@@ -250,7 +250,8 @@ pub struct Tune {
     /// Searches from several random starts around `start`, instead of from `start` itself; the best is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts: Option<Starts>,
-    /// The optimiser.
+    /// The optimiser; Adam with its defaults if absent.
+    #[serde(default)]
     pub optimiser: Optimiser,
     /// A horizon that grows; the whole duration if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

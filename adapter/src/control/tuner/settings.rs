@@ -21,6 +21,13 @@ pub enum Optimiser {
     CmaEs(CmaEsSettings),
 }
 
+/// The paper's choice.
+impl Default for Optimiser {
+    fn default() -> Self {
+        Optimiser::Adam(AdamSettings::default())
+    }
+}
+
 impl Optimiser {
     /// Whether it asks for sensitivities.
     pub fn needs_sensitivities(&self) -> bool {
