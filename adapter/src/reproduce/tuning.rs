@@ -14,13 +14,13 @@ mod pictures;
 mod searches;
 mod words;
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use super::olive::{OliveCell, Reading};
 use super::{Error, Job, Outcome, Part, Scale};
-use crate::control::{Identifiability, identify};
+use crate::control::{Identifiability, Traces, identify};
 use crate::outcome::Folder;
-use crate::report::Progress;
+use crate::report::{self, Progress};
 use methods::{Extent, methods};
 use pictures::{Against, Side};
 use searches::{Ended, Ground, Point, truth};
@@ -42,174 +42,151 @@ const DRAWN: [&str; 5] = ["lm", "adam-1e-2", "adam-3e-2", "adam-diffusion", "cma
 /// Loss over several spans along the line from start to target, one row per point.
 type Cut = (Vec<f64>, Vec<Vec<f64>>);
 
+/// One reading, computed.
+struct Computed {
+    ground: Ground,
+    searches: Vec<Ended>,
+    /// Along the line from start to target.
+    cut: Cut,
+    /// What the target tells, at the target.
+    identified: Identifiability,
+    /// Traces at the start …
+    before: Traces,
+    /// … and where some of the searches ended, with the search's position.
+    after: Vec<(usize, Traces)>,
+}
+
 fn part(job: &Job<'_>) -> Result<Outcome, Error> {
     let extent = Extent::of(job.scale);
     let cell = OliveCell::prepare(&job.output.join("inputs"), job.morphology)?;
-    let all = methods(&extent);
-    let readings = [Reading::Weighted, Reading::Published];
-    let total = (readings.len() * all.len()) as u64;
-    let progress = Mutex::new(Progress::new(job.progress, "searches", total));
-    let mut done = 0;
-    let (mut grounds, mut searches) = (Vec::new(), Vec::new());
-    for reading in readings {
-        let mut ground = Ground::prepare(job, &cell, reading, &extent)?;
-        searches.push(ground.search(job, &all, &extent, &progress, &mut done)?);
-        grounds.push(ground);
-    }
-    if let Ok(mut progress) = progress.into_inner() {
-        progress.finish("");
-    }
-    let mut cuts = Vec::new();
-    let mut identified = Vec::new();
-    for ground in &mut grounds {
-        cuts.push(cut(ground, &extent)?);
-        identified.push(at_target(ground, &extent)?);
-    }
-    let mut folder = Folder::create(
-        job.output,
-        &grounds[0].plan,
-        "reproduce tuning",
-        "shim",
-        "Tuning the olive cell (R4)",
-    )?;
-    let mut before_after = Vec::new();
-    for (ground, searches) in grounds.iter_mut().zip(&searches) {
-        let before = ground.simulate(&ground.plan.values(), false)?;
-        let mut found = Vec::new();
-        for name in DRAWN {
-            if let Some(search) = searches.iter().find(|s| s.method.name == name) {
-                found.push((search, ground.simulate(&search.found(), false)?));
-            }
-        }
-        before_after.push((before, found));
-    }
-    let sides: Vec<Side<'_>> = grounds
+    let all = compute(job, &cell, &extent)?;
+    let sides: Vec<Side<'_>> = all
         .iter()
-        .zip(&searches)
-        .map(|(ground, searches)| Side { ground, searches })
+        .map(|c| Side {
+            ground: &c.ground,
+            searches: &c.searches,
+        })
         .collect();
-    folder.arrays("tuning.npz", &arrays::arrays(&sides, &cuts, &identified))?;
-
     // a quick run promises nothing but that it works
     let checks = match job.scale {
         Scale::Quick => Vec::new(),
         Scale::Default | Scale::Full => words::checks(&sides),
     };
-    let verified = grounds.iter().all(|g| g.verdict.passed);
-    // what is promised is promised for the paper's cell at its length
-    let promised = job.morphology.is_some();
     let kept = checks.iter().filter(|c| c.passed).count();
-    let error = grounds
-        .iter()
-        .map(|g| g.verdict.max_rel_error)
-        .try_fold(0.0, |worst, e| e.map(|e| f64::max(worst, e)));
+    let promises = match checks.len() {
+        0 => "none are made by a quick run".to_owned(),
+        n => format!("{kept} of {n} promises kept"),
+    };
+    let errors = all.iter().map(|c| c.ground.verdict.max_rel_error);
+    let error = errors.fold(Some(0.0), |worst, e| Some(f64::max(worst?, e?)));
     let error = error.map_or_else(|| "unknown".into(), |e| format!("{e:.1e}"));
-    let promises = format!("{kept} of {}", checks.len());
+
+    let title = "Tuning the olive cell (R4)";
+    let mut folder = Folder::create(job.output, &all[0].ground.plan, "reproduce tuning", "shim", title)?;
+    let multiples: Vec<String> = all.iter().map(|c| format!("{:.2}", c.ground.multiple)).collect();
     let facts = [
         ("error of the sensitivities against central differences", error.clone()),
         ("span of that check", format!("{:.0} ms", extent.verified_ms)),
+        ("promises", promises.clone()),
         (
-            "promises kept",
-            if checks.is_empty() {
-                "none made by a quick run".into()
-            } else {
-                promises.clone()
-            },
-        ),
-        (
-            "a second with sensitivities",
-            grounds
-                .iter()
-                .map(|g| format!("{:.2}", g.multiple))
-                .collect::<Vec<_>>()
-                .join(" and ")
-                + " plain ones (W and P)",
+            "a second with sensitivities, W and P",
+            format!("{} plain ones", multiples.join(" and ")),
         ),
     ];
     folder.report.summary(&facts.each_ref().map(|(a, b)| (*a, b.as_str())));
     preface(&mut folder, &cell, job, &extent);
-    folder.report.paragraph(searches::CHECK);
     if !checks.is_empty() {
         folder.report.table(&words::check_table(&checks));
     }
+    folder.arrays("tuning.npz", &arrays::arrays(&all))?;
+    report(&mut folder, &all, &sides)?;
+    // what is promised is promised for the paper's cell
+    let verified = all.iter().all(|c| c.ground.verdict.passed);
+    let passed = verified && (job.morphology.is_none() || kept == checks.len());
+    let word = if passed { "passed" } else { "NOT PASSED" };
+    Ok(Outcome {
+        passed,
+        summary: format!("error of the sensitivities {error}; promises: {promises} ({word})"),
+        comparisons: words::comparisons(&sides),
+        numbers: numbers(&sides),
+        report: folder.finish()?,
+    })
+}
 
+/// Both readings, with all searches.
+fn compute(job: &Job<'_>, cell: &OliveCell, extent: &Extent) -> Result<Vec<Computed>, Error> {
+    let methods = methods(extent);
+    let readings = [Reading::Weighted, Reading::Published];
+    let total = (readings.len() * methods.len()) as u64;
+    let progress = Mutex::new(Progress::new(job.progress, "searches", total));
+    let mut done = 0;
+    let mut all = Vec::new();
+    for reading in readings {
+        let mut ground = Ground::prepare(job, cell, reading, extent)?;
+        let searches = ground.search(job, &methods, extent, &progress, &mut done)?;
+        let before = ground.simulate(&ground.plan.values(), false)?;
+        let mut after = Vec::new();
+        for (i, search) in searches.iter().enumerate() {
+            if DRAWN.contains(&search.method.name.as_str()) {
+                after.push((i, ground.simulate(&search.found(), false)?));
+            }
+        }
+        all.push(Computed {
+            cut: cut(&mut ground, extent)?,
+            identified: at_target(&mut ground, extent)?,
+            ground,
+            searches,
+            before,
+            after,
+        });
+    }
+    progress.into_inner().unwrap_or_else(PoisonError::into_inner).finish("");
+    Ok(all)
+}
+
+/// The sections with figures and tables.
+fn report(folder: &mut Folder, all: &[Computed], sides: &[Side<'_>]) -> Result<(), report::Error> {
     folder.report.section("Searches from the published start");
     for against in Against::ALL {
-        folder.figure(against.stem(), &pictures::losses(&sides, against), against.caption())?;
+        folder.figure(against.stem(), &pictures::losses(sides, against), against.caption())?;
     }
-    for side in &sides {
+    for side in sides {
         folder.report.table(&words::search_table(side));
     }
     folder.report.section("Before and after");
-    for (side, (before, found)) in sides.iter().zip(&before_after) {
-        let letter = side.ground.reading.letter();
-        let caption = "The soma's voltage at the start and after some searches (dashed), with the target.";
-        folder.figure(
-            &format!("traces-{letter}"),
-            &pictures::traces(side, before, found),
-            caption,
-        )?;
+    for (computed, side) in all.iter().zip(sides) {
+        let after: Vec<(&Ended, &Traces)> = computed.after.iter().map(|(i, t)| (&side.searches[*i], t)).collect();
+        let stem = format!("traces-{}", side.ground.reading.letter());
+        let caption = "The soma's voltage at the start and where some searches ended (dashed), with the target.";
+        folder.figure(&stem, &pictures::traces(side, &computed.before, &after), caption)?;
     }
     folder.report.section("Other starts, and noise");
     folder.report.paragraph(
         "Levenberg–Marquardt from random starts, each slot up to half of its value away from the published start, all from \
          one seed; without and with 1 mV of white noise on the target. Losses are against the target without noise.",
     );
+    let caption = "Loss over the whole trace against simulated time of the cell, per start.";
     for (noisy, stem) in [(false, "starts"), (true, "starts-noise")] {
-        folder.figure(
-            stem,
-            &pictures::starts(&sides, noisy),
-            "Loss over the whole trace against simulated time of the cell, per start.",
-        )?;
+        folder.figure(stem, &pictures::starts(sides, noisy), caption)?;
     }
     folder.report.section("Parameters, and what the trace determines");
-    for side in &sides {
+    let caption = "What every search found against the target. Pale is recovered, and beyond ±1 all is equally lost; a \
+                   vanishing loss does not mean that conductances are found.";
+    for side in sides {
         folder.report.table(&words::parameter_table(side));
-        let letter = side.ground.reading.letter();
-        let caption = "What every search found against the target. Pale is recovered, and beyond ±1 all is equally lost; a vanishing loss does not mean that conductances are found.";
-        folder.figure(
-            &format!("parameters-{letter}"),
-            &pictures::parameters(side, false),
-            caption,
-        )?;
+        let stem = format!("parameters-{}", side.ground.reading.letter());
+        folder.figure(&stem, &pictures::parameters(side, false), caption)?;
     }
-    let spectra: Vec<(&Ground, Identifiability)> = grounds.iter().zip(identified.iter().cloned()).collect();
-    folder.figure(
-        "spectrum",
-        &pictures::spectrum(&spectra),
-        "Spectrum of JᵀJ at the target, J the derivatives of all samples by the relative conductances.",
-    )?;
-    let named: Vec<(&str, &Identifiability)> = grounds.iter().map(|g| g.reading.letter()).zip(&identified).collect();
+    let caption = "Spectrum of JᵀJ at the target, J the derivatives of all samples by the relative conductances.";
+    let named: Vec<(&str, &Identifiability)> = all.iter().map(|c| (c.ground.reading.letter(), &c.identified)).collect();
+    folder.figure("spectrum", &pictures::spectrum(&named), caption)?;
     folder.report.table(&words::precision_table(&named));
     folder.report.section("Why the horizon grows");
-    let drawn: Vec<(&Ground, Vec<f64>, Vec<Vec<f64>>)> = grounds
-        .iter()
-        .zip(cuts)
-        .map(|(g, (spans, rows))| (g, spans, rows))
-        .collect();
-    folder.figure(
-        "cuts",
-        &pictures::cuts(&drawn),
-        "Loss over the first part of the trace, and over all of it, on the straight line from start to target. A barrier that \
-         is there for the long trace and not for the short one is a cycle slipped.",
-    )?;
-    let report = folder.finish()?;
-    let passed = verified && (!promised || kept == checks.len());
-    let kept = if checks.is_empty() {
-        String::new()
-    } else {
-        format!("; {promises} promises kept")
-    };
-    Ok(Outcome {
-        passed,
-        summary: format!(
-            "error of the sensitivities {error}{kept} ({})",
-            if passed { "passed" } else { "NOT PASSED" }
-        ),
-        comparisons: words::comparisons(&sides),
-        numbers: numbers(&sides),
-        report,
-    })
+    let caption = "Loss over the first part of the trace, and over all of it, on the straight line from start to target. A \
+                   barrier that is there for the long trace and not for the short one is a cycle slipped.";
+    let cuts: Vec<(&str, &Cut)> = all.iter().map(|c| (c.ground.reading.letter(), &c.cut)).collect();
+    folder.figure("cuts", &pictures::cuts(&cuts), caption)?;
+    Ok(())
 }
 
 /// What was computed, and what was not.
@@ -233,6 +210,7 @@ fn preface(folder: &mut Folder, cell: &OliveCell, job: &Job<'_>, extent: &Extent
          long. {scale}",
         extent.end_ms
     ));
+    folder.report.paragraph(searches::CHECK);
     folder.report.paragraph(
         "Searches labelled approximate follow the paper's own gradient, by ion diffusion with the rule of Arbor 0.9, which is \
          wrong on a branched cell; all others follow the exact one, or none.",

@@ -1,23 +1,22 @@
 //! The data. Counted, not timed: a second computation writes the same bytes.
 
-use super::Cut;
-use super::pictures::Side;
+use super::Computed;
 use super::searches::{Point, truth};
-use crate::control::{Identifiability, Traces};
+use crate::control::Traces;
 use crate::outcome::Named;
 use crate::reproduce::olive::CONDUCTANCES;
 
 /// Everything that the figures show.
-pub(super) fn arrays(sides: &[Side<'_>], cuts: &[Cut], identified: &[Identifiability]) -> Vec<Named> {
+pub(super) fn arrays(readings: &[Computed]) -> Vec<Named> {
     let n_slots = CONDUCTANCES.len();
     let per_slot = [n_slots];
     let mut all = vec![Named::new("target", "1", "target over start, slot", &per_slot, truth())];
-    for ((side, (spans, rows)), identified) in sides.iter().zip(cuts).zip(identified) {
-        let letter = side.ground.reading.letter();
+    for computed in readings {
+        let (ground, (spans, rows)) = (&computed.ground, &computed.cut);
+        let letter = ground.reading.letter();
         let mut add = |name: &str, unit: &str, meaning: &str, shape: &[usize], data: Vec<f64>| {
             all.push(Named::new(&format!("{letter}_{name}"), unit, meaning, shape, data));
         };
-        let ground = side.ground;
         let trace = |t: &Traces| ([t.times_ms.len()], t.values.clone());
         let (shape, values) = trace(&ground.target);
         add("t_ms", "ms", "sample times", &shape, ground.target.times_ms.clone());
@@ -28,7 +27,7 @@ pub(super) fn arrays(sides: &[Side<'_>], cuts: &[Cut], identified: &[Identifiabi
         add("cut_spans_ms", "ms", "spans of the loss", &[spans.len()], spans.clone());
         let meaning = "loss on the line from start to target, point × span";
         add("cut_loss", "mV²", meaning, &shape, rows.concat());
-        let values = identified.spectrum.values.clone();
+        let values = computed.identified.spectrum.values.clone();
         add(
             "eigenvalues",
             "mV²",
@@ -36,7 +35,7 @@ pub(super) fn arrays(sides: &[Side<'_>], cuts: &[Cut], identified: &[Identifiabi
             &per_slot,
             values,
         );
-        for search in side.searches {
+        for search in &computed.searches {
             let stem = search.method.name.replace('-', "_");
             let shape = [search.curve.len()];
             let mut of = |name: &str, unit: &str, meaning: &str, value: &dyn Fn(&Point) -> f64| {

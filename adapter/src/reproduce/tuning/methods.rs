@@ -111,7 +111,7 @@ pub(super) enum Family {
 
 /// Where a search starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum From {
+pub(super) enum Start {
     /// The published start: all slots 1.
     Published,
     /// One of the random starts.
@@ -126,7 +126,7 @@ pub(super) struct Method {
     /// In legends and tables.
     pub(super) label: String,
     pub(super) family: Family,
-    pub(super) from: From,
+    pub(super) from: Start,
     /// Whether the target carries noise.
     pub(super) noisy: bool,
     pub(super) optimiser: Optimiser,
@@ -168,7 +168,7 @@ pub(super) fn methods(extent: &Extent) -> Vec<Method> {
     };
     for noisy in [false, true] {
         let (suffix, with) = if noisy { ("-noise", ", 1 mV noise") } else { ("", "") };
-        let lm = |name: String, label: String, from: From| Method {
+        let lm = |name: String, label: String, from: Start| Method {
             name,
             label,
             family: Family::LevenbergMarquardt,
@@ -181,13 +181,13 @@ pub(super) fn methods(extent: &Extent) -> Vec<Method> {
         all.push(lm(
             format!("lm{suffix}"),
             format!("Levenberg–Marquardt{with}"),
-            From::Published,
+            Start::Published,
         ));
         for k in 0..extent.starts as usize {
             all.push(lm(
                 format!("lm-start-{k}{suffix}"),
                 format!("start {k}{with}"),
-                From::Random(k),
+                Start::Random(k),
             ));
         }
     }
@@ -195,7 +195,7 @@ pub(super) fn methods(extent: &Extent) -> Vec<Method> {
         name: name.into(),
         label: label.into(),
         family,
-        from: From::Published,
+        from: Start::Published,
         noisy: false,
         optimiser: Optimiser::Adam(AdamSettings {
             learning_rate: Schedule::Constant { rate },
@@ -227,7 +227,7 @@ pub(super) fn methods(extent: &Extent) -> Vec<Method> {
                 name: format!("cma-{population}-seed-{seed}"),
                 label: format!("CMA-ES {population}, seed {seed}"),
                 family: Family::Evolution,
-                from: From::Published,
+                from: Start::Published,
                 noisy: false,
                 optimiser: Optimiser::CmaEs(CmaEsSettings {
                     seed,

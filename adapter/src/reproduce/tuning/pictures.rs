@@ -2,7 +2,8 @@
 
 use ndarray::Array2;
 
-use super::methods::{Family, From};
+use super::Cut;
+use super::methods::{Family, Start};
 use super::searches::{Ended, Ground, Point, truth};
 use crate::control::{Identifiability, Traces};
 use crate::outcome::column;
@@ -96,7 +97,7 @@ pub(super) fn losses(sides: &[Side<'_>], against: Against) -> LinePlot {
     for side in sides {
         let mut panel = Panel::new("loss (mV²)").log();
         panel.title = format!("Reading {}", side.ground.reading.letter());
-        let shown = |s: &&Ended| s.method.from == From::Published && !s.method.noisy;
+        let shown = |s: &&Ended| s.method.from == Start::Published && !s.method.noisy;
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
         for search in side.searches.iter().filter(shown) {
             // of several seeds, the first gives its name to all
@@ -138,7 +139,7 @@ pub(super) fn starts(sides: &[Side<'_>], noisy: bool) -> LinePlot {
         let mut panel = Panel::new("loss (mV²)").log();
         panel.title = format!("Levenberg–Marquardt, reading {}", side.ground.reading.letter());
         for search in side.searches.iter().filter(|s| s.method.noisy == noisy) {
-            let From::Random(k) = search.method.from else { continue };
+            let Start::Random(k) = search.method.from else { continue };
             let x = search.curve.iter().map(Point::cell_s).collect();
             let y = search.curve.iter().map(|p| floored(p.loss)).collect();
             let series = Series::new(&format!("start {k}"), x, y);
@@ -151,13 +152,13 @@ pub(super) fn starts(sides: &[Side<'_>], noisy: bool) -> LinePlot {
 
 /// The colour of a random start.
 fn shade(k: usize, side: &Side<'_>) -> Rgb {
-    let random = |s: &&Ended| matches!(s.method.from, From::Random(_)) && !s.method.noisy;
+    let random = |s: &&Ended| matches!(s.method.from, Start::Random(_)) && !s.method.noisy;
     let last = side.searches.iter().filter(random).count().saturating_sub(1).max(1);
     ColourMap::Sequential.at(k as f64 / last as f64)
 }
 
 /// Target, start, and what some searches found.
-pub(super) fn traces(side: &Side<'_>, before: &Traces, found: &[(&Ended, Traces)]) -> LinePlot {
+pub(super) fn traces(side: &Side<'_>, before: &Traces, found: &[(&Ended, &Traces)]) -> LinePlot {
     let letter = side.ground.reading.letter();
     let mut plot = LinePlot::new(&format!("Traces before and after, reading {letter}"), "time (ms)");
     let mut panel = |title: &str, name: &str, traces: &Traces, colour: Rgb| {
@@ -200,14 +201,14 @@ pub(super) fn parameters(side: &Side<'_>, noisy: bool) -> HeatMap {
 }
 
 /// Eigenvalues of JᵀJ at the target, relative to the largest.
-pub(super) fn spectrum(found: &[(&Ground, Identifiability)]) -> LinePlot {
+pub(super) fn spectrum(found: &[(&str, &Identifiability)]) -> LinePlot {
     let mut panel = Panel::new("eigenvalue of JᵀJ / the largest").log();
-    for (i, (ground, identified)) in found.iter().enumerate() {
+    for (i, (letter, identified)) in found.iter().enumerate() {
         let values = &identified.spectrum.values;
         let largest = values.first().copied().unwrap_or(1.0);
         let x = (1..=values.len()).map(|j| j as f64).collect();
         let y = values.iter().map(|v| v / largest).collect();
-        let series = Series::new(&format!("reading {}", ground.reading.letter()), x, y);
+        let series = Series::new(&format!("reading {letter}"), x, y);
         panel = panel.series(series.colour(palette(i)).stroke(Stroke::LineAndPoints));
     }
     let mut plot = LinePlot::new("What the trace determines", "combination of conductances").panel(panel);
@@ -216,12 +217,12 @@ pub(super) fn spectrum(found: &[(&Ground, Identifiability)]) -> LinePlot {
 }
 
 /// Loss along the line from start to target: per reading, spans and one row of losses per point of the line.
-pub(super) fn cuts(cuts: &[(&Ground, Vec<f64>, Vec<Vec<f64>>)]) -> LinePlot {
+pub(super) fn cuts(cuts: &[(&str, &Cut)]) -> LinePlot {
     let mut plot = LinePlot::new("The line from start to target", "way from start (0) to target (1)");
     plot.panel_height = 220.0;
-    for (ground, spans, rows) in cuts {
+    for (letter, (spans, rows)) in cuts {
         let mut panel = Panel::new("loss (mV²)");
-        panel.title = format!("Reading {}", ground.reading.letter());
+        panel.title = format!("Reading {letter}");
         let last = (rows.len() - 1).max(1) as f64;
         for (j, span) in spans.iter().enumerate() {
             let x = (0..rows.len()).map(|i| i as f64 / last).collect();

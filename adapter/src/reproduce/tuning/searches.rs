@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use super::methods::{Extent, FORGETTING_PER_MS, Family, From, Method, SEED, levenberg_marquardt, lm_stop};
+use super::methods::{Extent, FORGETTING_PER_MS, Family, Method, SEED, Start, levenberg_marquardt, lm_stop};
 use crate::bench::bench;
 use crate::control::{
     Checkpoint, Counts, Model, Objective, Optimiser, Settings, Target, Termination, Traces, Transform, Tuner, run_all,
@@ -247,8 +247,8 @@ impl Ground {
                     continue;
                 }
                 let start = match method.from {
-                    From::Published => published.clone(),
-                    From::Random(k) => random.get(k).cloned().unwrap_or_else(|| published.clone()),
+                    Start::Published => published.clone(),
+                    Start::Random(k) => random.get(k).cloned().unwrap_or_else(|| published.clone()),
                 };
                 let objective = if method.noisy { &self.noisy } else { &self.objective };
                 let settings = Settings {

@@ -1,6 +1,6 @@
 //! Tables, checks and the comparison with the paper.
 
-use super::methods::{From, LEVEL, POPULATIONS};
+use super::methods::{LEVEL, POPULATIONS, Start};
 use super::pictures::Side;
 use super::searches::{Ended, truth};
 use crate::control::{Identifiability, Termination, Verdict};
@@ -114,7 +114,7 @@ pub(super) fn checks(sides: &[Side<'_>]) -> Vec<Check> {
                 ));
             }
         }
-        let random = |s: &&Ended| matches!(s.method.from, From::Random(_)) && !s.method.noisy;
+        let random = |s: &&Ended| matches!(s.method.from, Start::Random(_)) && !s.method.noisy;
         let of: Vec<&Ended> = side.searches.iter().filter(random).collect();
         let good = of
             .iter()
