@@ -107,9 +107,70 @@ fn read(path: PathBuf) -> Vec<u8> {
 #[test]
 fn the_page_in_a_browser() {
     let mut browser = Browser::start();
+    a_tuning_run_is_shown_with_the_numbers_of_its_result(&mut browser);
     a_simulation_is_shown_with_its_sensitivities(&mut browser);
     the_page_follows_while_it_is_open(&mut browser);
     other_sites_get_nothing(&mut browser);
+}
+
+fn a_tuning_run_is_shown_with_the_numbers_of_its_result(browser: &mut Browser) {
+    let folder = TempDir::new().unwrap();
+    let (plain, out) = (folder.path().join("plain"), folder.path().join("out"));
+    assert!(command("tune", &plain, &["-q"]).status().unwrap().success());
+    let served = Served::finished("tune", &out, &[]);
+    for file in ["result.json", "tune.npz", "traces.npz", "checkpoint.json"] {
+        assert!(
+            read(plain.join(file)) == read(out.join(file)),
+            "{file} depends on --live"
+        );
+    }
+
+    browser.open(&served.url, 1200, 1100);
+    browser
+        .wait_for("document.querySelector('#state').dataset.state === 'ended' && document.body.dataset.rows === '20'");
+    let result: Value = serde_json::from_slice(&read(out.join("result.json"))).unwrap();
+    assert_eq!(
+        number(browser, "#fact-loss").to_bits(),
+        result["loss"].as_f64().unwrap().to_bits()
+    );
+    assert_eq!(
+        number(browser, "#fact-at").to_bits(),
+        result["iterations"].as_f64().unwrap().to_bits()
+    );
+    for slot in result["slots"].as_array().unwrap() {
+        let name = slot["name"].as_str().unwrap();
+        for (column, key) in [("start", "start"), ("best", "found"), ("target", "target")] {
+            let selector = format!("tr[data-slot={name}] td[data-column={column}]");
+            let wanted = slot[key].as_f64().unwrap();
+            assert_eq!(
+                number(browser, &selector).to_bits(),
+                wanted.to_bits(),
+                "{name} {column}"
+            );
+        }
+    }
+    let titles = browser.eval("[...document.querySelectorAll('figcaption')].map(c => c.textContent)");
+    assert_eq!(titles, json!(["Loss", "Slots", "v · found"]));
+    for figure in 0..3 {
+        let share = painted(browser, figure);
+        assert!(share > 0.005 && share < 0.5, "figure {figure}: {share}");
+    }
+    let state = browser.eval("document.querySelector('#state').textContent");
+    assert!(
+        state
+            .as_str()
+            .unwrap()
+            .starts_with("iteration limit after 20 iterations"),
+        "{state}"
+    );
+    // nothing came from elsewhere, and nothing went wrong
+    let resources = browser.eval("performance.getEntriesByType('resource').map(r => r.name)");
+    for resource in resources.as_array().unwrap() {
+        assert!(resource.as_str().unwrap().starts_with(&served.url), "{resources}");
+    }
+    assert_eq!(browser.complaints(), Vec::<Value>::new());
+    picture(browser, "tune");
+    assert_eq!(served.end(), Some(0));
 }
 
 fn a_simulation_is_shown_with_its_sensitivities(browser: &mut Browser) {

@@ -12,10 +12,12 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use super::live::LiveArgs;
 use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure, count};
 use crate::control::{Optimiser, Row, Termination, TuneError, Tuner, best_of, run_all};
 use crate::hosts::HostError;
+use crate::live::{About, TuneView, Watched};
 use crate::outcome::Folder;
 use crate::plan::Plan;
 use crate::report::{Progress, write_atomic};
@@ -52,6 +54,8 @@ pub(super) struct Args {
     /// `tune.start` with --identifiability=start.
     #[arg(long, value_name = "SLOT[,SLOT]", value_delimiter = ',')]
     landscape: Vec<String>,
+    #[command(flatten)]
+    live: LiveArgs,
 }
 
 impl Args {
@@ -97,9 +101,20 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             checkpoint: args.output.join(checkpoint_name(&plan, k)),
         });
     }
-    let Some(ended) = iterate(args, context, &plan, &mut tuners, &searches, &mut running)? else {
+    let live = args.live.start(context, || {
+        let start = searches.first().map_or(problem.start.as_slice(), |s| &s.start);
+        let total = u64::from(problem.settings.stop.max_iterations) * tuners.len() as u64;
+        About::search(&plan, &problem.objective, start, problem.truth.as_deref(), total)
+    })?;
+    let view = live.as_ref().map(|l| TuneView::new(l, &plan, &problem.objective));
+    if let Some(view) = &view {
+        tuners.iter().enumerate().for_each(|(k, tuner)| view.resume(k, tuner));
+    }
+    let Some(ended) = iterate(args, context, &mut tuners, &searches, &mut running, view.as_ref())? else {
         let done: usize = tuners.iter().map(|t| t.history().len()).sum();
-        context.summary(&format!("paused after {done} iterations; --resume goes on"))?;
+        let told = format!("paused after {done} iterations; --resume goes on");
+        context.summary(&told)?;
+        args.live.end(context, live, &told, &json!({}));
         return Ok(ExitStatus::Done);
     };
 
@@ -166,6 +181,11 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             context.summary(advice)?;
         }
     }
+    if let Some(view) = &view {
+        view.show("found", &after);
+    }
+    let told = json!({"loss": result["loss"], "iterations": result["iterations"], "found": found});
+    args.live.end(context, live, &sentence, &told);
     let wanted = plan.experiment.tune.as_ref().and_then(|t| t.stop.target_loss);
     Ok(match (termination, wanted) {
         (Termination::TargetReached, _) => ExitStatus::Done,
@@ -236,20 +256,24 @@ fn resuming(setups: &[Setup], context: &Context) -> Result<(), Failure> {
 fn iterate(
     args: &Args,
     context: &Context,
-    plan: &Plan,
     tuners: &mut [Tuner],
     searches: &[Search],
     running: &mut load::Running,
+    view: Option<&TuneView<'_>>,
 ) -> Result<Option<Vec<Termination>>, Failure> {
-    let limit = plan.experiment.tune.as_ref().map_or(0, |t| t.stop.max_iterations);
     let before: Vec<usize> = tuners.iter().map(|t| t.history().len()).collect();
-    let total = u64::from(limit) * tuners.len() as u64;
+    let limits = tuners.iter().map(|t| u64::from(t.settings().stop.max_iterations));
+    let total = limits.sum();
     let progress = Progress::new(context.progress, "tune", total);
     let shown = Mutex::new((progress, before.iter().sum::<usize>() as u64));
     let failure: Mutex<Option<Failure>> = Mutex::new(None);
     let mut replicas = running.host.replicas(tuners.len());
-    let hosts = std::iter::once(&mut running.host).chain(&mut replicas).collect();
-    let ended = run_all(tuners, hosts, |k, tuner| {
+    let hosts = std::iter::once(&mut running.host).chain(&mut replicas);
+    let mut models: Vec<_> = hosts.map(|host| Watched::new(host, view)).collect();
+    let ended = run_all(tuners, models.iter_mut().collect(), |k, tuner| {
+        if let Some(view) = view {
+            view.iteration(k, tuner);
+        }
         if let Some(row) = tuner.history().last() {
             let (progress, done) = &mut *guard(&shown);
             *done += 1;

@@ -109,15 +109,8 @@ pub struct Live {
     shared: Arc<Shared>,
     address: SocketAddr,
     server: Option<JoinHandle<()>>,
-    pace: Mutex<Pace>,
-}
-
-/// Which traces are worth showing now.
-#[derive(Debug, Default)]
-struct Pace {
-    last: Option<Instant>,
-    /// Run with the lowest loss so far, and that loss.
-    leader: Option<(usize, f64)>,
+    /// When traces were published last.
+    traces_at: Mutex<Option<Instant>>,
 }
 
 impl Live {
@@ -141,7 +134,7 @@ impl Live {
             shared,
             address,
             server: Some(server),
-            pace: Mutex::default(),
+            traces_at: Mutex::default(),
         })
     }
 
@@ -152,12 +145,8 @@ impl Live {
 
     /// Publishes the newest row of a tuner; `run` numbers tuners that run side by side.
     pub fn iteration(&self, run: usize, tuner: &Tuner) {
-        let best = tuner.best();
-        if let Some(loss) = best.map(|b| b.loss) {
-            self.lead(run, loss);
-        }
         if let Some(row) = tuner.history().last() {
-            self.history_row(run, tuner.history().len() - 1, row, best);
+            self.history_row(run, tuner.history().len() - 1, row, tuner.best());
         }
     }
 
@@ -173,7 +162,7 @@ impl Live {
     fn history_row(&self, run: usize, position: usize, row: &Row, best: Option<&Best>) {
         let row = json!({
             "run": run, "at": row.iteration, "loss": row.loss, "x": row.x, "horizon_ms": row.horizon_ms,
-            "best": best.map(|b| json!({"loss": b.loss, "x": b.x})),
+            "best": best.map(|b| json!({"loss": b.loss, "x": b.x, "horizon_ms": b.horizon_ms})),
         });
         self.publish(|feed| feed.row(run, position as u64, &row.to_string()));
     }
@@ -211,26 +200,14 @@ impl Live {
         self.shared.changed.notify_all();
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lead(&self, run: usize, loss: f64) {
-        let leader = &mut self.pace().leader;
-        if leader.is_none_or(|(_, least)| loss < least) {
-            *leader = Some((run, loss));
+    /// Whether traces would be shown now; if so, no others for a while.
+    fn takes_traces(&self) -> bool {
+        let mut last = self.traces_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|last| last.elapsed() >= TRACES_EVERY);
+        if due {
+            *last = Some(Instant::now());
         }
-    }
-
-    /// Whether traces of this run would be shown now; if so, no others for a while.
-    fn takes_traces(&self, run: usize) -> bool {
-        let pace = &mut *self.pace();
-        let leads = pace.leader.is_none_or(|(leader, _)| leader == run);
-        let due = pace.last.is_none_or(|last| last.elapsed() >= TRACES_EVERY);
-        if leads && due {
-            pace.last = Some(Instant::now());
-        }
-        leads && due
+        due
     }
 
     fn traces(&self, label: &str, panels: &[Panel]) {

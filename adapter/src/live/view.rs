@@ -11,7 +11,28 @@ use crate::plan::{Plan, PlannedProbe};
 const PANELS: usize = 6;
 const SERIES: usize = 8;
 
+/// A loss and its unit, if all probes that count have the same.
+fn loss_label(plan: &Plan, objective: &Objective) -> String {
+    let counted = plan.probes.iter().zip(objective.weights()).filter(|(_, w)| **w > 0.0);
+    let mut units = counted.map(|(p, _)| p.unit.as_str());
+    match units.next() {
+        Some("mV") if units.all(|u| u == "mV") => "loss (mV²)".into(),
+        _ => "loss".into(),
+    }
+}
+
 impl About {
+    /// A search for the slots of a plan by tuners with this objective, the first of which starts at `start`. `total`
+    /// iterations will be made at most, of all tuners together.
+    pub fn search(plan: &Plan, objective: &Objective, start: &[f64], truth: Option<&[f64]>, total: u64) -> Self {
+        Self {
+            axis: "iteration".into(),
+            loss: loss_label(plan, objective),
+            total: Some(total),
+            ..Self::of(plan, "tune", start, truth)
+        }
+    }
+
     /// A plan's name and slots; those start at `start` and should become `truth`.
     pub fn of(plan: &Plan, command: &str, start: &[f64], truth: Option<&[f64]>) -> Self {
         let slot = |k: usize| {
@@ -111,18 +132,17 @@ impl<'a> TuneView<'a> {
 pub struct Watched<'a, M> {
     model: &'a mut M,
     view: Option<&'a TuneView<'a>>,
-    run: usize,
 }
 
 impl<'a, M> Watched<'a, M> {
-    /// The model of tuner number `run`; without a view it is but the model.
-    pub fn new(model: &'a mut M, view: Option<&'a TuneView<'a>>, run: usize) -> Self {
-        Self { model, view, run }
+    /// Without a view it is but the model.
+    pub fn new(model: &'a mut M, view: Option<&'a TuneView<'a>>) -> Self {
+        Self { model, view }
     }
 
     fn show(&self, traces: &Traces) {
         if let Some(view) = self.view
-            && view.live.takes_traces(self.run)
+            && view.live.takes_traces()
         {
             view.show("the latest simulation", traces);
         }
@@ -249,7 +269,7 @@ impl<'a> RunView<'a> {
             }
         }
         self.samples += 1;
-        if self.samples.is_multiple_of(SAMPLES) && self.live.takes_traces(0) {
+        if self.samples.is_multiple_of(SAMPLES) && self.live.takes_traces() {
             self.publish();
         }
     }
