@@ -35,13 +35,19 @@ pub fn point_to_repository(out: &Path, root: &Path) -> Result<()> {
 
 /// The way from one folder to another; both absolute.
 fn relative(from: &Path, to: &Path) -> PathBuf {
-    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let common = from
+        .components()
+        .zip(to.components())
+        .take_while(|(a, b)| a == b)
+        .count();
     let up = from.components().skip(common).map(|_| Component::ParentDir);
     up.chain(to.components().skip(common)).collect()
 }
 
 fn is_external(link: &str) -> bool {
-    ["https://", "http://", "mailto:"].iter().any(|scheme| link.starts_with(scheme))
+    ["https://", "http://", "mailto:"]
+        .iter()
+        .any(|scheme| link.starts_with(scheme))
 }
 
 /// Checks the links of a page of the repository; how many.
@@ -50,7 +56,9 @@ pub fn check_markdown(page: &Path, root: &Path, broken: &mut Vec<String>) -> Res
     let shown = page.strip_prefix(root).unwrap_or(page).display().to_string();
     let links = markdown::links(&text);
     for link in links.iter().filter(|l| !is_external(l)) {
-        let (path, anchor) = link.split_once('#').map_or((link.as_str(), None), |(p, a)| (p, Some(a)));
+        let (path, anchor) = link
+            .split_once('#')
+            .map_or((link.as_str(), None), |(p, a)| (p, Some(a)));
         let target = match path {
             "" => page.to_path_buf(),
             path => page.parent().unwrap_or(root).join(path),
@@ -86,7 +94,9 @@ pub fn check_html(out: &Path, broken: &mut Vec<String>) -> Result<(usize, usize)
     for (page, html) in &texts {
         let shown = page.strip_prefix(out).unwrap_or(page).display();
         let tags = html.split("<link").skip(1).filter_map(|rest| rest.split('>').next());
-        let loaded = tags.flat_map(|tag| attribute(tag, "href")).chain(attribute(html, "src"));
+        let loaded = tags
+            .flat_map(|tag| attribute(tag, "href"))
+            .chain(attribute(html, "src"));
         for resource in loaded.filter(|r| r.contains("//")) {
             broken.push(format!("{shown}: loads {resource}"));
         }
@@ -127,7 +137,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         let at = |name: &str| root.join(name);
-        fs::write(at("a.md"), "# One\n[x](b.md#two) [x](b.md) [x](#one) [x](https://x.y)\n").unwrap();
+        fs::write(
+            at("a.md"),
+            "# One\n[x](b.md#two) [x](b.md) [x](#one) [x](https://x.y)\n",
+        )
+        .unwrap();
         fs::write(at("b.md"), "# Two\n[x](#three) [x](c.md) [x](a.md#two)\n").unwrap();
         let mut broken = Vec::new();
         assert_eq!(check_markdown(&at("a.md"), &root, &mut broken).unwrap(), 4);

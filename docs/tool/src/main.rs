@@ -51,7 +51,11 @@ fn build() -> Result<String> {
 
     let mut pages: Vec<PathBuf> = PAGES.iter().map(|p| root.join(p)).collect();
     for folder in [root.join("docs"), source.join("src")] {
-        pages.extend(files(&folder)?.into_iter().filter(|p| p.extension().is_some_and(|e| e == "md")));
+        pages.extend(
+            files(&folder)?
+                .into_iter()
+                .filter(|p| p.extension().is_some_and(|e| e == "md")),
+        );
     }
     let mut broken = Vec::new();
     let mut checked = 0;
@@ -64,7 +68,10 @@ fn build() -> Result<String> {
     }
     ensure!(built >= listed, "{built} pages were written for {listed} chapters");
     let checked = checked + links;
-    Ok(format!("{} ({built} pages, {checked} links checked)", out.join("index.html").display()))
+    Ok(format!(
+        "{} ({built} pages, {checked} links checked)",
+        out.join("index.html").display()
+    ))
 }
 
 /// Chapters, after checking that no file was forgotten in SUMMARY.md.
@@ -73,7 +80,11 @@ fn every_page_is_listed(book: &MDBook, src: &Path) -> Result<usize> {
     for path in files(src)? {
         let name = path.strip_prefix(src)?;
         let is_page = name.extension().is_some_and(|e| e == "md") && name != Path::new("SUMMARY.md");
-        ensure!(!is_page || listed.iter().any(|l| l == name), "SUMMARY.md does not list {}", name.display());
+        ensure!(
+            !is_page || listed.iter().any(|l| l == name),
+            "SUMMARY.md does not list {}",
+            name.display()
+        );
     }
     Ok(listed.len())
 }

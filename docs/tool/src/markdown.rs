@@ -77,7 +77,10 @@ pub fn links(page: &str) -> Vec<String> {
             Piece::Code(_) => "code",
         })
         .collect();
-    let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', ' ', '\n']).next());
+    let targets = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split([')', ' ', '\n']).next());
     targets.filter(|t| !t.is_empty()).map(str::to_owned).collect()
 }
 
@@ -128,6 +131,9 @@ mod tests {
     fn code_has_neither_links_nor_headings() {
         assert_eq!(links(PAGE), ["y.md#z", "w"]);
         assert_eq!(anchors(PAGE), ["a-b-c", "a-b-c-1"]);
-        assert_eq!(mark_outward_links("[a](../../../B.md) `](../../../`"), "[a](repo:B.md) `](../../../`");
+        assert_eq!(
+            mark_outward_links("[a](../../../B.md) `](../../../`"),
+            "[a](repo:B.md) `](../../../`"
+        );
     }
 }

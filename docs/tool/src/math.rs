@@ -32,7 +32,10 @@ fn prose(text: &str, out: &mut String) -> Result<()> {
         let mark = if display { "$$" } else { "$" };
         let formula = &rest[start + mark.len()..];
         let Some(end) = formula.find(mark) else {
-            bail!("a formula is not closed: {}", formula.lines().next().unwrap_or_default());
+            bail!(
+                "a formula is not closed: {}",
+                formula.lines().next().unwrap_or_default()
+            );
         };
         ensure!(
             display || !formula[..end].contains('\n'),
@@ -54,7 +57,11 @@ fn mathml(latex: &str, display: bool) -> Result<String> {
         Err(error) => bail!("cannot set {latex}: {error}"),
     };
     let config = RenderConfig {
-        display_mode: if display { DisplayMode::Block } else { DisplayMode::Inline },
+        display_mode: if display {
+            DisplayMode::Block
+        } else {
+            DisplayMode::Inline
+        },
         ..RenderConfig::default()
     };
     let mut set = String::new();
@@ -90,7 +97,10 @@ mod tests {
     #[test]
     fn formulas_are_set_and_code_is_not() {
         let set = set("a $x_1$ `$y$`\n\n$$\n\\frac{a}{b}\n$$\n\n```sh\necho $HOME $PATH\n```\n").unwrap();
-        assert!(set.contains("<math") && set.contains("<mfrac>") && set.contains("display=\"block\""), "{set}");
+        assert!(
+            set.contains("<math") && set.contains("<mfrac>") && set.contains("display=\"block\""),
+            "{set}"
+        );
         assert!(set.contains("`$y$`") && set.contains("echo $HOME $PATH"));
         assert!(!set.contains("\\frac"));
     }
