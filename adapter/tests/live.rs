@@ -265,3 +265,27 @@ fn other_sites_get_nothing(browser: &mut Browser) {
     let asked = format!("fetch('{}events').then(() => 'answered', () => 'nothing')", live.url());
     assert_eq!(browser.eval(&asked), "nothing");
 }
+
+/// No page, no run: who asked for it wants to see it.
+#[test]
+fn a_port_that_is_taken_ends_the_command_before_it_computes() {
+    let folder = TempDir::new().unwrap();
+    let live = Live::start(0, &About::default()).unwrap();
+    let port = live.url().trim_end_matches('/').rsplit(':').next().unwrap().to_owned();
+    for name in ["run", "tune"] {
+        let out = folder.path().join(name);
+        let ended = command(name, &out, &["-q", &format!("--live={port}")])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(3), "{said}");
+        let told = format!("error: the live view cannot listen on 127.0.0.1:{port}");
+        assert!(
+            said.contains(&told) && said.contains("help: choose another port"),
+            "{said}"
+        );
+        assert!(!out.join("traces.npz").exists() && !out.join("checkpoint.json").exists());
+        let alone = command(name, &out, &["--live-stay"]).output().unwrap();
+        assert_eq!(alone.status.code(), Some(2));
+    }
+}
