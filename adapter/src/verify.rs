@@ -7,7 +7,7 @@
 //! differences can say, and a slot whose floor lies above the tolerance is *unresolved*, never passed.
 //!
 //! A slot may be so weak that its effect drowns in rounding even at the first steps: where the best entry lies at the top
-//! of the sweep and does not do, the sweep is repeated with steps 1024 times as long, which a weak slot bears, and counts
+//! of the sweep and does not do, the sweep is repeated with steps 4096 times as long, which a weak slot bears, and counts
 //! if its reference is more certain.
 //!
 //! The error of a slot is max|u − d| / max|d| over all samples and probes; probes of different units are compared unit by
@@ -25,7 +25,7 @@ const RATIO: f64 = 4.0;
 /// Steps of the sweep: down to about 2e-7.
 const STEPS: usize = 9;
 /// How much longer the steps are for a slot whose effect drowns in rounding at the first sweep's.
-const STRETCH: f64 = 1024.0;
+const STRETCH: f64 = 4096.0;
 /// Highest order of extrapolation: h², h⁴, h⁶.
 const ORDERS: usize = 4;
 

@@ -122,6 +122,15 @@ impl ShimHost {
         Self::assemble(plan, &loaded, catalogue, true)
     }
 
+    /// The same on a catalogue that [`ShimHost::new`] built for a plan with the same `compiled.c_source`.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn on_built(plan: &Plan, catalogue: &Path) -> Result<Self, HostError> {
+        let loaded = crate::catalogue::load_catalogue(catalogue, AbiChoice::Auto)?;
+        Self::assemble(plan, &loaded, catalogue, true)
+    }
+
     /// The cells on a loaded catalogue. Without `tangents` there is but the plain simulation, at the plan's slot values.
     fn assemble(plan: &Plan, loaded: &Arc<Catalogue>, catalogue: &Path, tangents: bool) -> Result<Self, HostError> {
         let n_slots = plan.slots.len();

@@ -40,6 +40,8 @@ pub struct Column {
     pub heading: String,
     /// Numbers are set to the right, in figures of equal width.
     pub is_number: bool,
+    /// Short words that no line should break.
+    pub is_word: bool,
 }
 
 impl Table {
@@ -65,6 +67,15 @@ impl Column {
         Self {
             heading: heading.to_owned(),
             is_number: false,
+            is_word: false,
+        }
+    }
+
+    /// A column of single words.
+    pub fn word(heading: &str) -> Self {
+        Self {
+            is_word: true,
+            ..Self::text(heading)
         }
     }
 
@@ -73,6 +84,7 @@ impl Column {
         Self {
             heading: heading.to_owned(),
             is_number: true,
+            is_word: false,
         }
     }
 }
@@ -116,7 +128,11 @@ impl Report {
             let (number, caption) = (self.tables, escaped(&table.caption));
             self.add(format_args!("<caption><b>Table {number}.</b> {caption}</caption>\n"));
         }
-        let class = |c: &Column| if c.is_number { " class=\"number\"" } else { "" };
+        let class = |c: &Column| match (c.is_number, c.is_word) {
+            (true, _) => " class=\"number\"",
+            (false, true) => " class=\"word\"",
+            (false, false) => "",
+        };
         self.add(format_args!("<thead><tr>"));
         for column in &table.columns {
             self.add(format_args!(

@@ -120,49 +120,64 @@ fn write(path: &Path, parts: &[Part], job: &Job<'_>, entries: &[Entry]) -> Resul
     report.paragraph(
         "Landsmeer, Negrello, Hamdioui and Strydis, Gradient Diffusion (arXiv 2412.07327), result by result: the paper's \
          numbers, ours, and why they agree or differ. Every result has a folder with its data (npz), figures (SVG, PNG), \
-         inputs that can be run again, and a report of its own.",
+         inputs that can be run again, and a report of its own. Where the paper says nothing to compare with, a number is \
+         called new.",
     );
     report.paragraph(match job.scale {
         Scale::Quick => "This is a quick run: less of everything, to see that it works. Numbers are not final.",
         Scale::Default => "Lengths are scaled where the paper's take hours; each result says what was scaled.",
         Scale::Full => "The paper's own lengths.",
     });
-    let columns = ["result", "in the paper", "our checks", "what came out"].map(Column::text);
+    let columns = vec![
+        Column::text("result"),
+        Column::text("in the paper"),
+        Column::word("our checks"),
+        Column::text("what came out"),
+    ];
     let mut overview = Table::new(
         "The results. A check passes if our sensitivities agree with central differences of the same simulation, and what else the result promises.",
-        columns.to_vec(),
+        columns,
     );
-    let columns = ["result", "quantity", "the paper", "graddiff", "", "why"].map(Column::text);
-    let mut numbers = Table::new("Number by number.", columns.to_vec());
-    let mut links = Vec::new();
+    let (mut links, mut tables) = (Vec::new(), Vec::new());
     for (part, entry) in parts.iter().zip(entries) {
+        let title = format!("{}: {}", part.name, part.title);
         let (check, summary) = match entry {
             Entry::Done(outcome) => {
-                for c in &outcome.comparisons {
-                    let cells = [part.name, &c.quantity, &c.paper, &c.ours, c.agreement.as_str(), &c.why];
-                    numbers.row(cells);
-                }
-                links.push((
-                    format!("{}/report.html", part.name),
-                    format!("{}: {}", part.name, part.title),
-                ));
-                (
-                    if outcome.passed { "passed" } else { "NOT PASSED" },
-                    outcome.summary.as_str(),
-                )
+                tables.push((title.clone(), numbers(part, outcome)));
+                links.push((format!("{}/report.html", part.name), title.clone()));
+                let check = if outcome.passed { "passed" } else { "NOT PASSED" };
+                (check, outcome.summary.as_str())
             }
             Entry::Failed(message) => ("FAILED", message.as_str()),
             Entry::Waiting => ("-", "not computed yet"),
         };
-        let title = format!("{}: {}", part.name, part.title);
         overview.row([title.as_str(), part.place, check, summary]);
     }
     report.table(&overview);
     report.section("Reports and data");
     report.links(&links);
-    report.section("The paper's numbers and ours");
-    report.table(&numbers);
+    for (title, table) in tables {
+        report.section(&title);
+        report.table(&table);
+    }
     report.write(path)
+}
+
+/// The paper's numbers beside ours.
+fn numbers(part: &Part, outcome: &Outcome) -> Table {
+    let columns = vec![
+        Column::text("quantity"),
+        Column::text("the paper"),
+        Column::text("graddiff"),
+        Column::word(""),
+        Column::text("why"),
+    ];
+    let mut table = Table::new(&format!("The paper ({}) and graddiff.", part.place), columns);
+    for c in &outcome.comparisons {
+        let cells = [c.quantity.as_str(), &c.paper, &c.ours, c.agreement.as_str(), &c.why];
+        table.row(cells);
+    }
+    table
 }
 
 #[cfg(test)]

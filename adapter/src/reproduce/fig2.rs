@@ -126,14 +126,18 @@ fn experiment(cell: &OliveCell, scale: Scale) -> (Experiment, Lanes) {
     (experiment, lanes)
 }
 
-/// Against central differences, variable by variable.
+/// Against central differences; voltages, gates and calcium each on a scale of their own.
 fn check(host: &mut ShimHost, plan: &Plan, x: &[f64], job: &Job<'_>) -> Result<Verdict, Error> {
     let lanes: Vec<Lane> = plan
         .probes
         .iter()
         .map(|p| Lane {
             name: p.name.clone(),
-            unit: p.variable.clone(),
+            unit: match p.variable.as_str() {
+                "v" => "mV".into(),
+                "olive_dend.ca" => "calcium".into(),
+                _ => "gate".into(),
+            },
             compared: true,
         })
         .collect();
@@ -486,10 +490,11 @@ fn morphology(cell: &OliveCell, traces: &Traces, sample: usize, slot: usize, t_m
     let m = &cell.morphology;
     let segments = m.segment_tree().segments();
     let xyz = |p: &host_shim::Point| [p.x, p.y, p.z];
-    let mut drawn = Vec::new();
+    let (mut drawn, mut values) = (Vec::new(), Vec::new());
     for branch in 0..m.n_branches() {
         // the root of the soma is probe 0, the branches follow
         let u = traces.sens[(sample * traces.n_probes + 1 + branch) * traces.n_slots + slot];
+        values.push(u);
         drawn.extend(m.branch_segments(branch).map(|s| Segment {
             proximal_um: xyz(&segments[s].prox),
             distal_um: xyz(&segments[s].dist),
@@ -498,8 +503,15 @@ fn morphology(cell: &OliveCell, traces: &Traces, sample: usize, slot: usize, t_m
             value: Some(u),
         }));
     }
-    let mut plot = MorphologyPlot::new(&format!("{t_ms} ms"), drawn, "∂V/∂θ (mV)", ColourMap::Diverging)
-        .projection(Projection::Principal);
+    // a scale about zero would show a cell of one sign in one colour
+    let (low, high) = range(&values);
+    let map = if low < 0.0 && high > 0.0 {
+        ColourMap::Diverging
+    } else {
+        ColourMap::Sequential
+    };
+    let mut plot =
+        MorphologyPlot::new(&format!("{t_ms} ms"), drawn, "∂V/∂θ (mV)", map).projection(Projection::Principal);
     plot.width = 450.0;
     plot
 }
@@ -528,7 +540,7 @@ pub(super) fn check_table(verdict: &Verdict) -> Table {
         Column::text("verdict"),
     ];
     let caption = format!(
-        "Sensitivities against extrapolated central differences of the same host over {} ms, variable by variable; the worst counts.",
+        "Sensitivities against extrapolated central differences of the same host over {} ms.",
         verdict.duration_ms
     );
     let mut table = Table::new(&caption, columns);

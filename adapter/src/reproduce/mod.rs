@@ -128,7 +128,7 @@ impl Agreement {
         match self {
             Agreement::Agrees => "agrees",
             Agreement::Differs => "differs",
-            Agreement::New => "not in the paper",
+            Agreement::New => "new",
         }
     }
 }

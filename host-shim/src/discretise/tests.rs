@@ -49,6 +49,21 @@ fn a_cylinder_has_the_schoolbook_numbers() {
         };
         near(d.g_face_us[cv], g_us);
     }
+    // Arbor 0.9's ion with D rL cm = 100 keeps pace with the voltage here, and with no other D
+    for (cv, rate) in d.unit_mass_rates(&m, 100.0 / (100.0 * 0.01)).into_iter().enumerate() {
+        near(rate, d.g_face_us[cv] / d.cap_pf[cv]);
+    }
+}
+
+/// By hand: D/(A ∫dx/(πr²)), A that of the CV on the far side and none where that is a fork.
+#[test]
+fn arbor_0_9_divides_the_exchange_by_the_far_area_only() {
+    let m = fork();
+    let d = discretise(&m, &per_branch(1, false), &CableProperties::default()).unwrap();
+    let rates = d.unit_mass_rates(&m, 2.0);
+    near(rates[0], 0.0);
+    near(rates[1], 2.0 * PI * 4.0 / 5.0);
+    near(rates[3], 2.0 * PI / 5.0 / (2.0 * PI * 10.0));
 }
 
 #[test]

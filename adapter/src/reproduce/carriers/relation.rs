@@ -86,11 +86,14 @@ impl Relation {
             let y = self.0.iter().map(|d| d.distances[i].max(1e-17)).collect();
             panel = panel.series(Series::new(name, x, y).stroke(Stroke::Points));
         }
-        LinePlot::new("Voltage and ion on uniform cables", "cable").panel(panel)
+        let mut plot = LinePlot::new("Voltage and ion on uniform cables", "cable, by number in the table").panel(panel);
+        plot.x_range = Some((0.5, self.0.len() as f64 + 0.5));
+        plot
     }
 
     pub(super) fn table(&self) -> Table {
         let columns = [
+            "cable",
             "rL (Ω·cm)",
             "cm (F/m²)",
             "radius (µm)",
@@ -102,8 +105,9 @@ impl Relation {
         ];
         let caption = format!("The cables; seed {SEED}.");
         let mut table = Table::new(&caption, columns.map(Column::number).to_vec());
-        for d in &self.0 {
+        for (i, d) in self.0.iter().enumerate() {
             table.row([
+                (i + 1).to_string(),
                 format!("{:.1}", d.rl_ohm_cm),
                 format!("{:.2}", d.cm_f_per_m2),
                 format!("{:.1}", d.radius_um),
