@@ -186,7 +186,7 @@ pub(super) fn methods(extent: &Extent) -> Vec<Method> {
         for k in 0..extent.starts as usize {
             all.push(lm(
                 format!("lm-start-{k}{suffix}"),
-                format!("start {k}{with}"),
+                format!("Levenberg–Marquardt, start {k}{with}"),
                 Start::Random(k),
             ));
         }

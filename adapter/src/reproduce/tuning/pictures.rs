@@ -12,6 +12,8 @@ use crate::reproduce::olive::CONDUCTANCES;
 
 /// What others are compared with.
 const REFERENCE: Rgb = Rgb(120, 120, 120);
+/// What follows the paper's gradient.
+const APPROXIMATE: Rgb = Rgb(130, 70, 40);
 /// Losses below are drawn at it: nobody needs the floor of rounding.
 const FLOOR: f64 = 1e-4;
 
@@ -52,7 +54,7 @@ impl Against {
         match self {
             Against::Iterations => {
                 "Loss of the searches from the published start, over the whole trace and without noise, against iterations. \
-                 An iteration of CMA-ES is a generation of 20 or 50 runs, its loss that of its best member; three seeds each."
+                 An iteration of CMA-ES is a generation of 20 or 50 runs, its loss that of its best member; all seeds in one colour."
             }
             Against::CellSeconds => {
                 "The same against simulated time of the cell, with and without sensitivities alike."
@@ -79,7 +81,7 @@ fn colour(search: &Ended) -> Rgb {
         (Family::Adam, "adam-1e-2") => 1,
         (Family::Adam, _) => 2,
         (Family::Forgetting, _) => 3,
-        (Family::Diffusion, _) => 6,
+        (Family::Diffusion, _) => return APPROXIMATE,
         (Family::Evolution, name) if name.starts_with("cma-20") => 4,
         (Family::Evolution, _) => 5,
     };

@@ -214,7 +214,7 @@ pub(super) fn parameter_table(side: &Side<'_>) -> Table {
     ];
     columns.extend(searches.iter().map(|s| Column::number(&s.method.label)));
     let caption = format!(
-        "Conductances of reading {}, A/m²/mV (0.001 S/cm² is 0.01 of them), and what the searches from the published start \
+        "Conductances of reading {}, A/m²/mV (10 of them are 1 S/cm²), and what the searches from the published start \
          found, as a multiple of the target.",
         side.ground.reading.letter()
     );
@@ -243,10 +243,10 @@ pub(super) fn precision_table(found: &[(&str, &Identifiability)]) -> Table {
         for (_, identified) in found {
             let Some(slot) = identified.slots.get(k) else { continue };
             let error = 100.0 * slot.relative;
-            row.push(if error.is_finite() {
-                format!("{error:.3}")
+            row.push(if error <= 1000.0 {
+                format!("{error:.2}")
             } else {
-                "∞".into()
+                "> 1000".into()
             });
             row.push(
                 match slot.verdict() {
