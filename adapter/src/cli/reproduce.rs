@@ -58,7 +58,7 @@ impl From<Error> for Failure {
             Error::Host(host) => host.into(),
             Error::Report(report) => report.into(),
             Error::Cable(cable) => Failure::new(ExitStatus::Bug, cable, "please report this"),
-            Error::Search(search) => search.into(),
+            Error::Search(search) => (*search).into(),
             Error::Identifiability(none) => none.into(),
             Error::Settings(_) | Error::Objective(_) => Failure::new(ExitStatus::Bug, error, "please report this"),
             Error::Olive(olive) => {

@@ -153,7 +153,7 @@ pub enum Error {
     Olive(#[from] olive::OliveError),
     /// A search failed.
     #[error(transparent)]
-    Search(#[from] TuneError<HostError>),
+    Search(Box<TuneError<HostError>>),
     /// A search of ours has constants that are none: a bug.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -163,6 +163,12 @@ pub enum Error {
     /// The sensitivities tell nothing.
     #[error(transparent)]
     Identifiability(#[from] IdentifiabilityError),
+}
+
+impl From<TuneError<HostError>> for Error {
+    fn from(error: TuneError<HostError>) -> Self {
+        Error::Search(Box::new(error))
+    }
 }
 
 impl From<PlanError> for Error {

@@ -77,8 +77,8 @@ fn part(job: &Job<'_>) -> Result<Outcome, Error> {
         0 => "none are made by a quick run".to_owned(),
         n => format!("{kept} of {n} promises kept"),
     };
-    let errors = all.iter().map(|c| c.ground.verdict.max_rel_error);
-    let error = errors.fold(Some(0.0), |worst, e| Some(f64::max(worst?, e?)));
+    let mut errors = all.iter().map(|c| c.ground.verdict.max_rel_error);
+    let error = errors.try_fold(0.0, |worst, e| Some(f64::max(worst, e?)));
     let error = error.map_or_else(|| "unknown".into(), |e| format!("{e:.1e}"));
 
     let title = "Tuning the olive cell (R4)";

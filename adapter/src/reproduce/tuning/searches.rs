@@ -464,11 +464,11 @@ mod tests {
 
     #[test]
     fn noise_has_mean_zero_and_variance_one_and_is_the_same_each_time() {
-        let n = 20_000;
+        let n: u16 = 20_000;
         let still = Traces {
             times_ms: (0..n).map(f64::from).collect(),
             n_probes: 1,
-            values: vec![-60.0; n as usize],
+            values: vec![-60.0; usize::from(n)],
             ..Traces::default()
         };
         let noisy = with_noise(&still);
