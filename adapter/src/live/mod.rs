@@ -1,14 +1,14 @@
 //! The live view: a local page that shows a run while it goes on.
 //!
-//! [`Live`] serves one page on 127.0.0.1 and tells it, as server-sent events, what it is given: rows (loss and slot values
-//! of an iteration, or of a moment), traces, and the end. [`view`] makes these from tuners and simulations.
+//! [`Live`] serves one page on 127.0.0.1 and tells it, as server-sent events, what it is given: rows (loss and slot
+//! values of an iteration, or of a moment), traces, and the end. [`view`] makes these from tuners and simulations.
 //!
-//! A run only leaves its news here and goes on: nobody reads under the lock, readers take what they have not seen at their
-//! own pace, and one that joins late is told everything that is kept ([`feed`] says how much that is). What is published
-//! is a copy, so results do not depend on whether anybody looks.
+//! A run only leaves its news here and goes on: nobody reads under the lock, readers take what they have not seen at
+//! their own pace, and one that joins late is told everything that is kept ([`feed`] says how much that is). What is
+//! published is a copy, so results do not depend on whether anybody looks.
 //!
-//! The server is our own, because it is small (one page, one stream, GET only) and the maintained HTTP libraries bring an
-//! asynchronous runtime; tiny_http, which does not, has had no release since 2022.
+//! The server is our own, because it is small (one page, one stream, GET only) and the maintained HTTP libraries bring
+//! an asynchronous runtime; tiny_http, which does not, has had no release since 2022.
 
 mod feed;
 mod server;
@@ -167,15 +167,15 @@ impl Live {
         self.publish(|feed| feed.row(run, position as u64, &row.to_string()));
     }
 
-    /// Publishes a row that is no tuner's: `position` counts them from 0 and `at` places them on the axis. A loss or slot
-    /// value that is not finite is shown as a gap.
+    /// Publishes a row that is no tuner's: `position` counts them from 0 and `at` places them on the axis. A loss or
+    /// slot value that is not finite is shown as a gap.
     pub fn row(&self, position: u64, at: f64, loss: Option<f64>, x: &[f64]) {
         let row = json!({"run": 0, "at": at, "loss": loss, "x": x});
         self.publish(|feed| feed.row(0, position, &row.to_string()));
     }
 
-    /// Publishes how it ended: `text` for the reader, and the numbers of `result`, which the page shows under these keys:
-    /// `loss`, `iterations`, `found` (slot values).
+    /// Publishes how it ended: `text` for the reader, and the numbers of `result`, which the page shows under these
+    /// keys: `loss`, `iterations`, `found` (slot values).
     pub fn end(&self, text: &str, result: &serde_json::Value) {
         let end = json!({"text": text, "result": result});
         self.publish(|feed| feed.end(&end.to_string()));

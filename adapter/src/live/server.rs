@@ -151,8 +151,8 @@ fn whole(stream: &mut TcpStream, status: &str, kind: &str, body: &str) -> io::Re
     stream.write_all(body.as_bytes())
 }
 
-/// Tells one reader everything, from the beginning to the end. What it has not taken yet waits in the feed, not here, and
-/// no lock is held while it takes.
+/// Tells one reader everything, from the beginning to the end. What it has not taken yet waits in the feed, not here,
+/// and no lock is held while it takes.
 fn follow(stream: &mut TcpStream, shared: &Shared) -> io::Result<()> {
     let mut seen = Seen::default();
     loop {

@@ -180,7 +180,8 @@ impl<M: Model> Model for Watched<'_, M> {
     }
 }
 
-/// Shows one simulation as it goes on: probes by unit, then the sensitivities of the first voltages, times the slot's value.
+/// Shows one simulation as it goes on: probes by unit, then the sensitivities of the first voltages, times the slot's
+/// value.
 #[derive(Debug)]
 pub struct RunView<'a> {
     live: &'a Live,
