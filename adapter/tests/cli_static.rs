@@ -434,17 +434,34 @@ fn emit_writes_c_and_json() {
 }
 
 #[test]
-fn emit_does_not_pretend_to_write_nmodl() {
+fn emit_writes_nmodl() {
     let bench = Bench::new();
-    bench.run("emit leak.mod --to neuron -o out").expect(
-        2,
+    for to in ["arbor", "neuron"] {
+        let done = bench.run(&format!("emit leak.mod --to {to} -o {to}"));
+        assert_eq!(
+            (done.code, done.stdout.as_str()),
+            (Some(0), &*format!("{to}/leak.mod\n")),
+            "{}",
+            done.stderr
+        );
+        let text = fs::read_to_string(bench.path(&format!("{to}/leak.mod"))).unwrap();
+        assert!(
+            text.contains(&format!("from leak.mod: `graddiff emit --to {to}`")),
+            "{text}"
+        );
+    }
+    fs::write(
+        bench.path("noisy.mod"),
+        "NEURON {\n    SUFFIX noisy\n    NONSPECIFIC_CURRENT i\n}\nSTATE { x }\nWHITE_NOISE { w }\nINITIAL { x = 0 }\n\
+         BREAKPOINT {\n    SOLVE s METHOD stochastic\n    i = x\n}\nDERIVATIVE s { x' = -x + w }\n",
+    )
+    .unwrap();
+    bench.run("emit noisy.mod --to neuron -o out").expect(
+        1,
         expect![[r#"
         --- stderr
-        error: this version of graddiff does not write NMODL yet: `--to` takes c or json
-          help: Arbor runs the catalogue that `graddiff build` makes as it is (arbor.load_catalogue); NEURON has to wait
     "#]],
     );
-    assert_eq!(bench.run("emit leak.mod --to arbor -o out").code, Some(2));
     assert!(!bench.path("out").exists());
 }
 

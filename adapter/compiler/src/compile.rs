@@ -5,6 +5,7 @@ use mech_abi::AbiLevel;
 use crate::diagnostic::{Code, Diagnostic, Severity, has_errors};
 use crate::emit::carrier::Carrier;
 use crate::emit::catalogue::{self, Entry};
+use crate::emit::nmodl::{self, NmodlFile, Simulator};
 use crate::emit::{Names, Seed, Slots, json};
 use crate::ir::graph::Leaf;
 use crate::ir::mechanism::{Hook, IonQuantity, Kind, Mechanism, Output};
@@ -122,9 +123,34 @@ pub struct Compiled {
     pub pruned: Vec<Pruned>,
     /// Warnings.
     pub warnings: Vec<FileDiagnostic>,
+    /// The syntax trees, in the order of the sources.
+    asts: Vec<Ast>,
 }
 
 impl Compiled {
+    /// Each mechanism as NMODL that the simulator's own compiler takes, and if there are slots its clone. `files` are the
+    /// names of the sources, without folders.
+    ///
+    /// # Errors
+    /// [`CompileError::Rejected`] with what the simulator has no words for.
+    pub fn nmodl(&self, to: Simulator, files: &[String]) -> Result<Vec<NmodlFile>, CompileError> {
+        let mut found: Vec<FileDiagnostic> = Vec::new();
+        for (i, (ast, m)) in self.asts.iter().zip(&self.mechanisms).enumerate() {
+            found.extend(nmodl::refusals(ast, m, to).into_iter().map(|d| (i, d)));
+            if !self.tangents.is_empty() {
+                found.extend(nmodl::clone_refusals(ast, m, to).into_iter().map(|d| (i, d)));
+            }
+        }
+        reject(&found)?;
+        let all = self.asts.iter().zip(&self.mechanisms).zip(files);
+        let mut out: Vec<NmodlFile> = all
+            .map(|((ast, m), file)| nmodl::emit(m, to, &nmodl::About::source(ast, m, file, to)))
+            .collect();
+        let clones = self.asts.iter().zip(&self.tangents).zip(files);
+        out.extend(clones.map(|((ast, t), file)| nmodl::emit_clone(ast, t, file, to)));
+        Ok(out)
+    }
+
     /// Each mechanism as JSON text.
     pub fn json(&self) -> Vec<(String, String)> {
         self.mechanisms
@@ -275,6 +301,7 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
         tangent_ions,
         pruned,
         warnings: diagnostics,
+        asts: parsed,
     })
 }
 

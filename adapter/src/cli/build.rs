@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             "write -o NAME-catalogue.so",
         ));
     }
-    let job = args.compile.compile(context)?;
+    let job = args.compile.compile(compiler::Integrator::Arbor, context)?;
     build(&job.compiled.c_source, &args.output)?;
     let path = args.output.display();
     if context.json {

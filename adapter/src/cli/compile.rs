@@ -1,9 +1,10 @@
 //! What `emit` and `build` share: which files, for whom, with respect to what.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use compiler::emit::nmodl::{NmodlFile, Simulator};
 use compiler::{AbiLevel, Carrier, CompileError, Compiled, FileDiagnostic, Integrator, Keep, Options, Source};
 use serde_json::{Value, json};
 
@@ -23,9 +24,10 @@ pub(super) struct CompileArgs {
     /// Binary interface: 0.7 for Arbor 0.11 and 0.12, 0.6 for Arbor 0.9 and 0.10.
     #[arg(long, value_enum, default_value_t)]
     abi: Abi,
-    /// Whose arithmetic `METHOD cnexp` follows: Arbor's Padé step or NEURON's exponential step.
-    #[arg(long, value_enum, default_value_t)]
-    integrator: IntegratorArg,
+    /// Whose arithmetic `METHOD cnexp` follows: Arbor's Padé step or NEURON's exponential step. [default: arbor;
+    /// neuron with `--to neuron`]
+    #[arg(long, value_enum)]
+    integrator: Option<IntegratorArg>,
 }
 
 /// [`AbiLevel`] on the command line.
@@ -49,10 +51,9 @@ impl From<Abi> for AbiLevel {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum IntegratorArg {
     /// Padé step.
-    #[default]
     Arbor,
     /// Exponential step.
     Neuron,
@@ -67,8 +68,8 @@ pub(super) struct Job {
 
 impl CompileArgs {
     /// Reads, compiles, and shows the diagnostics: as text on standard error, or with `--json`, if the sources are
-    /// rejected, as the only member of the result.
-    pub(super) fn compile(&self, context: &Context) -> Result<Job, Failure> {
+    /// rejected, as the only member of the result. `native` is the arithmetic unless the user chose one.
+    pub(super) fn compile(&self, native: Integrator, context: &Context) -> Result<Job, Failure> {
         let sources::Mods { sources, failures } = sources::read_mods(&self.files)?;
         if !failures.is_empty() {
             return Err(reject(&sources, CompileError::Rejected(failures), context));
@@ -79,8 +80,9 @@ impl CompileArgs {
             keep: Keep::Readable,
             slots: Vec::new(),
             integrator: match self.integrator {
-                IntegratorArg::Arbor => Integrator::Arbor,
-                IntegratorArg::Neuron => Integrator::Neuron,
+                Some(IntegratorArg::Arbor) => Integrator::Arbor,
+                Some(IntegratorArg::Neuron) => Integrator::Neuron,
+                None => native,
             },
             abi: self.abi.into(),
             carrier: Carrier::Cable,
@@ -130,6 +132,17 @@ fn show(sources: &[Source], found: &[FileDiagnostic], context: &Context) {
 }
 
 impl Job {
+    /// The mechanisms as NMODL, or why not.
+    pub(super) fn nmodl(&self, to: Simulator, context: &Context) -> Result<Vec<NmodlFile>, Failure> {
+        let name = |s: &Source| {
+            let file = Path::new(&s.name).file_name();
+            file.map_or_else(|| s.name.clone(), |n| n.to_string_lossy().into_owned())
+        };
+        let files: Vec<String> = self.sources.iter().map(name).collect();
+        let written = self.compiled.nmodl(to, &files);
+        written.map_err(|error| reject(&self.sources, error, context))
+    }
+
     /// Slots, what was pruned, and warnings, to end a command's summary.
     pub(super) fn summary(&self) -> String {
         let slots = &self.compiled.slots.names;

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use compiler::Integrator;
+use compiler::emit::nmodl::Simulator;
 use serde_json::json;
 
-use super::compile::{CompileArgs, usage};
+use super::compile::CompileArgs;
 use super::{Context, ExitStatus, Failure};
 use crate::report;
 
@@ -13,7 +15,10 @@ use crate::report;
 ///
 /// `--to c` writes DIR/catalogue.c, the whole catalogue as one C11 file without dependencies;
 /// `graddiff build` compiles the same text. `--to json` writes DIR/MECHANISM.json: tables, kernels
-/// and, with --wrt, their derivatives as formulas.
+/// and, with --wrt, their derivatives as formulas. `--to arbor` and `--to neuron` write
+/// DIR/MECHANISM.mod: NMODL that arbor-build-catalogue and nrnivmodl compile as it is, and with
+/// --wrt also DIR/gd_MECHANISM.mod, its clone: on a second cable, whose voltage it makes dV/dP,
+/// it computes the derivatives of the states. The head of each file says what it needs.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
@@ -33,31 +38,46 @@ enum Target {
     C,
     /// Tables and formulas.
     Json,
-    /// NMODL for Arbor: not yet.
-    #[value(hide = true)]
+    /// NMODL for Arbor 0.12.
     Arbor,
-    /// NMODL for NEURON: not yet.
-    #[value(hide = true)]
+    /// NMODL for NEURON 9.
     Neuron,
 }
 
-pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
-    if let Target::Arbor | Target::Neuron = args.to {
-        return Err(usage(
-            "this version of graddiff does not write NMODL yet: `--to` takes c or json",
-            "Arbor runs the catalogue that `graddiff build` makes as it is (arbor.load_catalogue); NEURON has to wait",
-        ));
+impl Target {
+    /// Whose NMODL, and whose arithmetic unless asked otherwise.
+    fn simulator(self) -> Option<Simulator> {
+        match self {
+            Target::Arbor => Some(Simulator::Arbor),
+            Target::Neuron => Some(Simulator::Neuron),
+            Target::C | Target::Json => None,
+        }
     }
-    let job = args.compile.compile(context)?;
-    let files: Vec<(String, String)> = match args.to {
-        Target::Json => {
+}
+
+pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
+    let simulator = args.to.simulator();
+    let native = match simulator {
+        Some(Simulator::Neuron) => Integrator::Neuron,
+        Some(Simulator::Arbor) | None => Integrator::Arbor,
+    };
+    let job = args.compile.compile(native, context)?;
+    let files: Vec<(String, String)> = match simulator {
+        Some(simulator) => {
+            let written = job.nmodl(simulator, context)?;
+            written
+                .into_iter()
+                .map(|f| (format!("{}.mod", f.name), f.text))
+                .collect()
+        }
+        None if args.to == Target::Json => {
             let texts = job.compiled.json();
             texts
                 .into_iter()
                 .map(|(name, text)| (format!("{name}.json"), text))
                 .collect()
         }
-        Target::C | Target::Arbor | Target::Neuron => vec![("catalogue.c".into(), job.compiled.c_source.clone())],
+        None => vec![("catalogue.c".into(), job.compiled.c_source.clone())],
     };
     report::create_dir(&args.output)?;
     let mut written = Vec::new();

@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod json;
 mod kernel;
 mod mechanism;
+pub mod nmodl;
 mod single;
 mod slots;
 mod terms;

@@ -209,6 +209,8 @@ pub struct Mechanism {
     pub concentrations: Vec<Concentration>,
     /// States superpose: instances with equal parameters may be merged into one.
     pub linear: bool,
+    /// What the source calls some of the expressions; an expression stands once.
+    pub spoken: Vec<(ExprId, String)>,
 }
 
 /// A hook of the host's interface.

@@ -24,7 +24,12 @@ pub fn derivatives(g: &mut Graph, roots: &[ExprId], leaf: Leaf) -> Vec<ExprId> {
 }
 
 /// As [`derivatives`], where the derivatives of some nodes are `known` and what lies below them is not looked at.
-fn derivatives_given(g: &mut Graph, roots: &[ExprId], leaf: Leaf, known: &BTreeMap<ExprId, ExprId>) -> Vec<ExprId> {
+pub(crate) fn derivatives_given(
+    g: &mut Graph,
+    roots: &[ExprId],
+    leaf: Leaf,
+    known: &BTreeMap<ExprId, ExprId>,
+) -> Vec<ExprId> {
     let zero = g.zero();
     let mut d: BTreeMap<ExprId, ExprId> = BTreeMap::new();
     for id in g.reachable_until(roots, |id| known.contains_key(&id)) {

@@ -1,6 +1,6 @@
 //! From executed blocks to a mechanism: stored variables are found and numbered, results get their destinations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::execute::{self, Env, Kink};
 use super::symbols::{Role, Symbol, Symbols};
@@ -16,6 +16,8 @@ pub(super) struct Assembly<'a, 's> {
     pub(super) symbols: &'s Symbols<'a>,
     pub(super) kernels: Kernels,
     pub(super) integrator: Integrator,
+    pub(super) spoken: Vec<execute::Spoken>,
+    pub(super) stood_for: Vec<BTreeMap<Leaf, ExprId>>,
 }
 
 fn sum(graph: &mut Graph, terms: impl Iterator<Item = ExprId>) -> ExprId {
@@ -254,6 +256,7 @@ impl Assembly<'_, '_> {
             kernels.insert(hook, Kernel { outputs, solves });
         }
         self.refuse_stray_noise(&graph, &kernels, ast, diagnostics);
+        let spoken = self.spoken(&graph, &numbering);
         let mut take = |hook| kernels.remove(&hook).unwrap_or_default();
         let mut mechanism = Mechanism {
             name: ast.neuron.suffix.as_ref().map(|s| s.name.clone()).unwrap_or_default(),
@@ -272,6 +275,7 @@ impl Assembly<'_, '_> {
             states,
             linear: false,
             graph,
+            spoken,
         };
         mechanism.linear = superposes(&mut mechanism);
         Lowered { mechanism, kinks }
@@ -370,6 +374,26 @@ impl Assembly<'_, '_> {
         for kink in kinks {
             kink.decided_by = renumbered.by_ref().take(kink.decided_by.len()).collect();
         }
+    }
+
+    /// The source's names of expressions that have come through lowering. Worked out on a copy of the graph: another
+    /// order of its nodes would be another order of operands.
+    fn spoken(&self, graph: &Graph, numbering: &Numbering) -> Vec<(ExprId, String)> {
+        let mut scratch = graph.clone();
+        let mut out: Vec<(ExprId, String)> = Vec::new();
+        for block in 0..=self.stood_for.len() {
+            let of_block: Vec<&execute::Spoken> = self.spoken.iter().filter(|s| s.block == block).collect();
+            let mut values: Vec<ExprId> = of_block.iter().map(|s| s.value).collect();
+            if let Some(stood_for) = self.stood_for.get(block) {
+                values = scratch.substitute(&values, stood_for);
+            }
+            let values = scratch.substitute(&values, &numbering.leaves);
+            out.extend(values.into_iter().zip(of_block.iter().map(|s| s.name.clone())));
+        }
+        out.retain(|(value, _)| value.index() < graph.len());
+        let mut seen = BTreeSet::new();
+        out.retain(|(value, _)| seen.insert(*value));
+        out
     }
 
     fn concentrations(&self, numbering: &Numbering) -> Vec<Concentration> {

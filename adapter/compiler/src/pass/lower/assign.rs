@@ -25,11 +25,15 @@ impl Executor<'_, '_> {
         let Some(target) = self.target(place, env) else { return };
         match target {
             Target::Local(name) => {
+                self.speak(new, &name);
                 if let Some(slot) = env.scopes.iter_mut().rev().find_map(|s| s.get_mut(&name)) {
                     *slot = Some(new);
                 }
             }
-            Target::Variable(i) => env.variables[i] = Some(new),
+            Target::Variable(i) => {
+                self.speak(new, &place.name.name);
+                env.variables[i] = Some(new);
+            }
             Target::Voltage => env.voltage = new,
             Target::Current(i) => {
                 if env.conductances[i].is_none() && self.integrator == Integrator::Arbor {

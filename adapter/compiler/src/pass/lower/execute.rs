@@ -11,7 +11,7 @@ use super::assign::as_place;
 use super::branch::Taken;
 use super::symbols::{Role, Symbol, Symbols};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::ir::graph::{ExprId, Graph, Leaf};
+use crate::ir::graph::{ExprId, Graph, Leaf, Node};
 use crate::ir::mechanism::LinearSolve;
 use crate::syntax::ast::{Block, Callable, Expr, Ident, Place, Statement, StatementKind};
 
@@ -31,6 +31,15 @@ pub(crate) struct Kink {
     pub(crate) span: Span,
     pub(crate) decided_by: Vec<ExprId>,
     pub(crate) what: &'static str,
+}
+
+/// What the source calls an expression, for those who write the expression out again.
+#[derive(Debug, Clone)]
+pub(super) struct Spoken {
+    pub(super) value: ExprId,
+    pub(super) name: String,
+    /// Position in [`Executor::stood_for`] of what placeholders in the expression stand for.
+    pub(super) block: usize,
 }
 
 /// What the variables hold at one point of a kernel.
@@ -122,6 +131,10 @@ pub(super) struct Executor<'a, 's> {
     exhausted: bool,
     /// The statement of the kernel itself, outside all calls, that is being executed.
     outermost: Span,
+    /// Names of LOCALs, of ASSIGNED variables and of what a FUNCTION returned, in the order of the assignments.
+    pub(super) spoken: Vec<Spoken>,
+    /// For each block of equations what its placeholders stood for.
+    pub(super) stood_for: Vec<BTreeMap<Leaf, ExprId>>,
 }
 
 impl<'a, 's> Executor<'a, 's> {
@@ -143,6 +156,19 @@ impl<'a, 's> Executor<'a, 's> {
             budget: STATEMENT_BUDGET,
             exhausted: false,
             outermost: Span::default(),
+            spoken: Vec::new(),
+            stood_for: Vec::new(),
+        }
+    }
+
+    /// Notes what the source calls `value`.
+    pub(super) fn speak(&mut self, value: ExprId, name: &str) {
+        if self.conductance_fails.is_none() && !matches!(self.graph.node(value), Node::Const(_) | Node::Leaf(_)) {
+            self.spoken.push(Spoken {
+                value,
+                name: name.to_owned(),
+                block: self.stood_for.len(),
+            });
         }
     }
 
@@ -489,6 +515,7 @@ impl<'a, 's> Executor<'a, 's> {
         match inner.first().and_then(|s| s.get(&callee.name.name)).copied().flatten() {
             Some(value) => {
                 self.warn_partly_returned(&callee.name, value);
+                self.speak(value, &callee.name.name);
                 value
             }
             None if self.exhausted => nan, // its body was cut short

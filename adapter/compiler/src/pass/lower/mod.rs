@@ -80,11 +80,15 @@ pub fn lower(ast: &Ast, integrator: Integrator, ranged: &[String]) -> (Option<Lo
         }
     }
     let (graph, kinks) = (std::mem::take(&mut executor.graph), std::mem::take(&mut executor.kinks));
+    let spoken = std::mem::take(&mut executor.spoken);
+    let stood_for = std::mem::take(&mut executor.stood_for);
     diagnostics.append(&mut executor.diagnostics);
     let assembly = assemble::Assembly {
         symbols: &symbols,
         kernels,
         integrator,
+        spoken,
+        stood_for,
     };
     let lowered = assembly.finish(ast, graph, kinks, &mut diagnostics);
     diagnostics.sort_by_key(|d| (d.span, d.code));

@@ -144,6 +144,7 @@ impl Executor<'_, '_> {
             let value = self.graph.substitute(&[value], &values)[0];
             values.insert(placeholder, value);
         }
+        self.stood_for.push(values.clone());
         let rates = std::mem::take(&mut env.rates);
         let parts = std::mem::take(&mut env.system);
         if rates.is_empty() {

@@ -1,0 +1,200 @@
+//! Mechanisms as NMODL: what is written for the library, and what a simulator has no words for. That the simulators'
+//! own compilers take the text, and that its voltages are the original's, is tested in tests/emit.rs of the workspace.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use compiler::emit::nmodl::Simulator;
+use compiler::{Code, CompileError, Compiled, Integrator, Options, SlotSpec, Source, compile};
+use expect_test::expect_file;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn compiled(text: String, to: Simulator) -> Compiled {
+    with_slot(text, to, None)
+}
+
+/// With a slot on (mechanism, parameter).
+fn with_slot(text: String, to: Simulator, target: Option<(&str, &str)>) -> Compiled {
+    let integrator = match to {
+        Simulator::Arbor => Integrator::Arbor,
+        Simulator::Neuron => Integrator::Neuron,
+    };
+    let source = Source {
+        name: "test.mod".into(),
+        text,
+    };
+    let slots = target.into_iter().map(|(mechanism, parameter)| SlotSpec {
+        name: parameter.into(),
+        targets: vec![(mechanism.into(), parameter.into())],
+    });
+    let options = Options {
+        integrator,
+        slots: slots.collect(),
+        ..Options::default()
+    };
+    compile(&[source], &options).expect("the library compiles")
+}
+
+fn emitted(file: &str, to: Simulator) -> Result<String, CompileError> {
+    let text = fs::read_to_string(root().join(file)).expect("a mechanism of the repository");
+    let name = file.rsplit('/').next().expect("a file").to_owned();
+    let mut files = compiled(text, to).nmodl(to, &[name])?;
+    assert_eq!(files.len(), 1);
+    Ok(files.remove(0).text)
+}
+
+fn library() -> Vec<String> {
+    let mut out = Vec::new();
+    for folder in fs::read_dir(root().join("mechanisms")).expect("the library") {
+        let folder = folder.expect("an entry").path();
+        for file in fs::read_dir(&folder).into_iter().flatten() {
+            let path = file.expect("an entry").path();
+            if path.extension().is_some_and(|e| e == "mod") {
+                let inside = path.strip_prefix(root()).expect("below the root");
+                out.push(inside.to_str().expect("UTF-8").to_owned());
+            }
+        }
+    }
+    out.sort();
+    out
+}
+
+/// Written for people to read: a channel, a synapse, and a mechanism with noise.
+#[test]
+fn the_text() {
+    for (name, file, to) in [
+        ("hh.arbor", "mechanisms/hh/hh.mod", Simulator::Arbor),
+        ("hh.neuron", "mechanisms/hh/hh.mod", Simulator::Neuron),
+        (
+            "ampa_nmda.neuron",
+            "mechanisms/synapses/ampa_nmda.mod",
+            Simulator::Neuron,
+        ),
+        ("ou_noise.arbor", "mechanisms/noise/ou_noise.mod", Simulator::Arbor),
+    ] {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/nmodl/{name}.mod"));
+        let text = emitted(file, to).expect("it can be written");
+        expect_file![golden].assert_eq(&text);
+        assert_eq!(
+            text,
+            emitted(file, to).expect("again"),
+            "the same input gives the same bytes"
+        );
+        assert!(text.lines().all(|l| l.len() <= 120 && l.trim_end() == l), "{name}");
+    }
+}
+
+/// All of the library goes to Arbor; to NEURON what it has words for. What does not is named here.
+#[test]
+fn what_neuron_cannot_express() {
+    let mut refused = Vec::new();
+    for file in library() {
+        emitted(&file, Simulator::Arbor).expect("Arbor takes all of it");
+        let Err(error) = emitted(&file, Simulator::Neuron) else {
+            continue;
+        };
+        let CompileError::Rejected(found) = error else {
+            unreachable!("the sources are sound")
+        };
+        assert!(
+            found
+                .iter()
+                .all(|(_, d)| d.code == Code::Unsupported && !d.span.is_empty() && d.help.is_some())
+        );
+        refused.push(file);
+    }
+    let expected = [
+        "mechanisms/clamp/v_clamp.mod",
+        "mechanisms/homeostasis/hh_homeo.mod",
+        "mechanisms/ions/nernst.mod",
+        "mechanisms/noise/ou_noise.mod",
+    ];
+    assert_eq!(refused, expected);
+}
+
+fn clone_of(file: &str, to: Simulator, target: (&str, &str)) -> Result<String, CompileError> {
+    let text = fs::read_to_string(root().join(file)).expect("a mechanism of the repository");
+    let name = file.rsplit('/').next().expect("a file").to_owned();
+    let files = with_slot(text, to, Some(target)).nmodl(to, &[name])?;
+    assert_eq!(files.len(), 2, "the mechanism and its clone");
+    assert_eq!(files[1].name, format!("gd_{}", target.0));
+    Ok(files[1].text.clone())
+}
+
+#[test]
+fn the_clones_text() {
+    for (name, file, to, target) in [
+        ("gd_ih.arbor", "mechanisms/ih/ih.mod", Simulator::Arbor, ("ih", "gbar")),
+        (
+            "gd_expsyn.neuron",
+            "mechanisms/synapses/expsyn.mod",
+            Simulator::Neuron,
+            ("expsyn", "tau"),
+        ),
+    ] {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/nmodl/{name}.mod"));
+        let text = clone_of(file, to, target).expect("it has a clone");
+        expect_file![golden].assert_eq(&text);
+        assert!(text.lines().all(|l| l.len() <= 120 && l.trim_end() == l), "{name}");
+    }
+}
+
+/// What would need more than the peer's voltage is refused at its place.
+#[test]
+fn what_has_no_clone() {
+    for (file, to, target, what) in [
+        (
+            "mechanisms/synapses/expsyn.mod",
+            Simulator::Arbor,
+            ("expsyn", "tau"),
+            "point process",
+        ),
+        (
+            "mechanisms/k/sk.mod",
+            Simulator::Neuron,
+            ("sk", "gbar"),
+            "`cai` may move",
+        ),
+        (
+            "mechanisms/calcium/ca_pool.mod",
+            Simulator::Arbor,
+            ("ca_pool", "tau"),
+            "`ica` may move",
+        ),
+        (
+            "mechanisms/calcium/ca_pool.mod",
+            Simulator::Arbor,
+            ("ca_pool", "tau"),
+            "`cai` is written",
+        ),
+        (
+            "mechanisms/junction/gap.mod",
+            Simulator::Neuron,
+            ("gap", "g"),
+            "junction",
+        ),
+        (
+            "mechanisms/noise/ou_noise.mod",
+            Simulator::Arbor,
+            ("ou_noise", "tau"),
+            "WHITE_NOISE",
+        ),
+        (
+            "mechanisms/clamp/v_clamp.mod",
+            Simulator::Arbor,
+            ("v_clamp", "hold"),
+            "voltage process",
+        ),
+    ] {
+        let Err(CompileError::Rejected(found)) = clone_of(file, to, target) else {
+            unreachable!("{file} has no clone")
+        };
+        let said = found
+            .iter()
+            .any(|(_, d)| d.message.contains(what) && !d.span.is_empty() && d.help.is_some());
+        assert!(said, "{file}: {found:?}");
+    }
+}
