@@ -4,8 +4,8 @@ python tests/parity/clone_in_arbor.py [--graddiff PROGRAM] [--json FILE]
 
 The cell is branched and stepped, with hh on the soma and half of the trunk and pas everywhere. One clone cable a slot
 carries the clones of both as junctions, one in every control volume, none at the fork. For each slot and each of four
-steps the greatest difference of u over the greatest u of the trace is shown; it has to halve with dt at least, and to be at most
-1 % at dt 0.005. Where the voltage is smooth it is a quarter.
+steps the greatest difference of u over the greatest u of the trace is shown; it has to halve with dt at least, and to
+be at most 1 % at dt 0.005. Where the voltage is smooth it is a quarter.
 
 Exit status: 0 as it should be, 1 not, 3 the tools are missing.
 """
@@ -86,7 +86,8 @@ class Recipe(A.recipe):
     def gap_junctions_on(self, gid):
         if gid == 0:
             return []
-        sites = [(n, b, name) for n, (b, _) in enumerate(middles()) for name in ("hh", "pas") if name == "pas" or b == 0]
+        both = [(n, b, name) for n, (b, _) in enumerate(middles()) for name in ("hh", "pas")]
+        sites = [(n, b, name) for n, b, name in both if name == "pas" or b == 0]
         return [
             A.gap_junction_connection(A.cell_global_label(0, f"original{n}"), A.cell_local_label(f"{name}{n}"), 1.0)
             for n, _, name in sites

@@ -40,7 +40,8 @@ VALUES = {"hh": {"gnabar": 0.12, "gkbar": 0.036}, "pas": {"g": 0.0003, "e": -64}
 def cable(name):
     """Four sections: soma, trunk, two branches."""
     soma, trunk, left, right = (h.Section(name=f"{name}_{part}") for part in ("soma", "trunk", "left", "right"))
-    for section, length, diameter, segments in ((soma, 20, 16, 1), (trunk, 100, 3, 3), (left, 90, 1.6, 3), (right, 110, 1.0, 5)):
+    shape = ((soma, 20, 16, 1), (trunk, 100, 3, 3), (left, 90, 1.6, 3), (right, 110, 1.0, 5))
+    for section, length, diameter, segments in shape:
         section.L, section.diam, section.nseg, section.Ra, section.cm = length, diameter, segments, 90, 1
     trunk.connect(soma(1))
     left.connect(trunk(1))

@@ -15,8 +15,8 @@ def report(host, rows, path):
         ratios = [b / a for a, b in zip(errors, errors[1:])]
         fine = errors[-1] <= LARGEST and all(r <= RATIO for r in ratios)
         good &= fine
-        text = " ".join(f"{e:.2e}" for e in errors)
-        print(f"  {mechanism}.{parameter:8} {text}  ratios {' '.join(f'{r:.3f}' for r in ratios)}{'' if fine else '  WRONG'}")
+        text = " ".join(f"{e:.2e}" for e in errors) + "  ratios " + " ".join(f"{r:.3f}" for r in ratios)
+        print(f"  {mechanism + '.' + parameter:12} {text}{'' if fine else '  WRONG'}")
     if path:
         rows = [{"slot": f"{m}.{p}", "errors": e} for (m, p), e in rows.items()]
         path.write_text(json.dumps({"host": host, "rows": rows, "good": good}, indent=1))

@@ -53,7 +53,8 @@ class Mod:
 
     def original(self):
         """Under another name, and as NEURON wants it: nonspecific current and pointer declared, one SOLVE, no table."""
-        text = re.sub(rf"\b{self.process}(\s+){self.name}\b", rf"{self.process}\1{ORIGINAL}{self.name}", self.bare, count=1)
+        process = rf"\b({self.process}\s+){self.name}\b"
+        text = re.sub(process, rf"\g<1>{ORIGINAL}{self.name}", self.bare, count=1)
         declared = []
         current = re.search(r"\bNONSPECIFIC_CURRENT\s+(\w+)", text)
         if current and not re.search(rf"ASSIGNED\s*{{[^}}]*\b{current.group(1)}\b", text):

@@ -1,10 +1,10 @@
 //! Mechanisms to NMODL text that the simulators' own compilers take: modcc of Arbor 0.12, nrnivmodl of NEURON 9.
 //!
 //! What is written is the discrete step of the representation, not the differential equations it came from: `SOLVE` of
-//! a block that computes the states at t + dt from those at t. Both compilers run such a block as it stands (modcc takes
-//! `dt` and the voltage in a DERIVATIVE that is solved without METHOD, nrnivmodl in a PROCEDURE), so every METHOD that we
-//! know works in both, two SOLVEs in NEURON and `euler` in Arbor included, and the voltages are those of our own kernels
-//! to rounding. The price: fixed steps only (NEURON says so itself when CVODE is switched on).
+//! a block that computes the states at t + dt from those at t. Both compilers run such a block as it stands (modcc knows
+//! `dt` and the voltage in a DERIVATIVE that is solved without METHOD, nrnivmodl in a PROCEDURE). So every METHOD that
+//! we know works in both, two SOLVEs in NEURON and `euler` in Arbor included, and the voltages are those of our own
+//! kernels to rounding. The price: fixed steps only (NEURON says so itself when CVODE is switched on).
 //!
 //! White noise is the exception: Arbor adds it in METHOD stochastic only, so the rates are what is written there.
 
@@ -171,12 +171,14 @@ impl About {
             .push("All other parameters, and reversal potentials, as on the original; they must be constant.".into());
         match to {
             Simulator::Arbor => comment.extend([
-                "One junction from the original (the peer) to the clone in the middle of every control volume that the".into(),
-                "original covers, none on the zero-area ones at forks; weight 1, and none the other way. `cover` is the".into(),
-                "share of the control volume's membrane that the original covers.".into(),
+                "One junction from the original (the peer) to the clone in the middle of every control volume that"
+                    .into(),
+                "the original covers, none on the zero-area ones at forks; weight 1, none the other way. `cover` is"
+                    .into(),
+                "the share of the control volume's membrane that the original covers.".into(),
             ]),
             Simulator::Neuron => comment.extend([
-                "Where the original stands; v_peer points to the voltage of the original's segment (setpointer).".into(),
+                "Stands where the original does; v_peer points to the original's voltage there (setpointer).".into(),
                 "Fixed steps only: CVODE must be off.".into(),
             ]),
         }
@@ -314,7 +316,8 @@ fn plain(m: &Mechanism, hook: Hook) -> Vec<Assignment> {
         };
         // an ion's own concentration is what it starts from anyway
         let own = matches!(output, Output::State(s) if hook == Hook::Init && declare::starts_from_ion(m, s, value));
-        let kept = matches!((output, m.graph.node(value)), (Output::State(s), Node::Leaf(Leaf::State(r))) if s == r as usize);
+        let kept =
+            matches!((output, m.graph.node(value)), (Output::State(s), Node::Leaf(Leaf::State(r))) if s == r as usize);
         if !(own || kept) {
             out.push(Assignment { target, value });
         }

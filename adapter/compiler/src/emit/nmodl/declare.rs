@@ -112,8 +112,8 @@ fn ions(m: &Mechanism) -> Vec<Used> {
         .collect()
 }
 
-/// Whether a stored variable is declared as STATE. What an ion takes over has to be one in Arbor. NEURON makes a variable
-/// `x0` of every STATE `x`, and the C library has functions y0 and j0.
+/// Whether a stored variable is declared as STATE. What an ion takes over has to be one in Arbor. NEURON makes a
+/// variable `x0` of every STATE `x`, and the C library has functions y0 and j0.
 fn is_state(writer: &Writer<'_>, s: usize) -> bool {
     let m = &writer.m;
     let name = writer.state_name(s);

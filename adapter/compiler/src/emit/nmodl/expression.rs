@@ -151,18 +151,36 @@ impl Writer<'_> {
     pub(super) fn functions(&self) -> String {
         let mut out = String::new();
         if self.exprelr {
-            out.push_str(
-                "\n: x/(exp(x) - 1) without its removable singularity.\nFUNCTION exprelr_of(x) {\n    if (fabs(x) < 0.01) {\n        exprelr_of = 1 - x/2 + x*x/12 - x*x*x*x/720\n    } else {\n        exprelr_of = x/(exp(x) - 1)\n    }\n}\n",
-            );
+            out.push_str(EXPRELR);
         }
         if self.dexprelr {
-            out.push_str(
-                "\n: Its derivative.\nFUNCTION dexprelr_of(x) {\n    if (fabs(x) < 0.03) {\n        dexprelr_of = -0.5 + x/6 - x*x*x/180 + x*x*x*x*x/5040\n    } else {\n        dexprelr_of = (exp(x) - 1 - x*exp(x))/((exp(x) - 1)*(exp(x) - 1))\n    }\n}\n",
-            );
+            out.push_str(DEXPRELR);
         }
         out
     }
 }
+
+const EXPRELR: &str = "
+: x/(exp(x) - 1) without its removable singularity.
+FUNCTION exprelr_of(x) {
+    if (fabs(x) < 0.01) {
+        exprelr_of = 1 - x/2 + x*x/12 - x*x*x*x/720
+    } else {
+        exprelr_of = x/(exp(x) - 1)
+    }
+}
+";
+
+const DEXPRELR: &str = "
+: Its derivative.
+FUNCTION dexprelr_of(x) {
+    if (fabs(x) < 0.03) {
+        dexprelr_of = -0.5 + x/6 - x*x*x/180 + x*x*x*x*x/5040
+    } else {
+        dexprelr_of = (exp(x) - 1 - x*exp(x))/((exp(x) - 1)*(exp(x) - 1))
+    }
+}
+";
 
 /// A number that reads back exactly.
 pub(super) fn number(value: f64) -> String {

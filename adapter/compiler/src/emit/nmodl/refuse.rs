@@ -118,7 +118,7 @@ fn for_arbor(ast: &Ast, m: &Mechanism) -> Vec<Diagnostic> {
             out.push(refused(
                 ion.map_or(suffix(ast), |i| i.ion.span),
                 format!(
-                    "`{}` starts from the ion's own concentration, which Arbor's compiler does not give to who writes it",
+                    "`{}` starts from the ion's own concentration, which Arbor's compiler does not give to its writers",
                     m.states[concentration.state].name
                 ),
                 "in its code the STATE hides the ion's variable of the same name and starts as no number",

@@ -142,9 +142,9 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Currents as Arbor's compiler has to see them. It linearises each current by the derivative of its right-hand side
-    /// with LOCALs held constant; where that is not the conductance that we need, the current is written as its value
-    /// plus the conductance times `v − v_now`, which is 0.
+    /// Currents as Arbor's compiler has to see them. It linearises each by the derivative of its right-hand side with
+    /// LOCALs held constant; where that is not the conductance that we need, the current is written as its value plus
+    /// the conductance times `v - v_now`, which is 0.
     pub(super) fn linearised(
         &mut self,
         roots: &[ExprId],
