@@ -198,3 +198,24 @@ fn what_has_no_clone() {
         assert!(said, "{file}: {found:?}");
     }
 }
+
+/// Arbor's compiler takes each statement for itself: `x = k*g; i = x*g*(v - e)` looks linear to it, and instances would
+/// be merged. A product of a state with itself keeps them apart, where they have to be.
+#[test]
+fn states_that_do_not_superpose_are_kept_apart() {
+    let synapse = |current: &str| {
+        format!(
+            "NEURON {{\n    POINT_PROCESS s\n    NONSPECIFIC_CURRENT i\n    RANGE k\n}}\nPARAMETER {{ k = 1 }}\nSTATE {{ g }}\n\
+             INITIAL {{ g = 0 }}\nBREAKPOINT {{\n    SOLVE d METHOD cnexp\n    i = {current}\n}}\n\
+             DERIVATIVE d {{ g' = -g/2 }}\nNET_RECEIVE(w) {{ g = g + w }}\n"
+        )
+    };
+    let text = |current: &str, to| {
+        let files = compiled(synapse(current), to).nmodl(to, &["s.mod".into()]);
+        files.expect("it can be written").remove(0).text
+    };
+    let product = "apart_now = g*g";
+    assert!(text("k*g*g*v + exp(k*g)", Simulator::Arbor).contains(product));
+    assert!(!text("k*g*v", Simulator::Arbor).contains(product));
+    assert!(!text("k*g*g*v", Simulator::Neuron).contains(product));
+}

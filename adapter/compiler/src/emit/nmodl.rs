@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::ir::graph::{Binary, ExprId, Graph, Leaf, Node, Unary};
-use crate::ir::mechanism::{Hook, Mechanism, Output};
+use crate::ir::mechanism::{Hook, Kind, Mechanism, Output, Storage};
 use crate::pass::clone_carrier::{Coupling, clone_of, seed};
 use crate::pass::differentiate::{Tangent, derivative};
 use crate::syntax::ast::Ast;
@@ -153,11 +153,11 @@ impl About {
                 "The sensitivities of {original}, for a clone of its cable: the voltage of the clone is dV/dtheta."
             ),
             String::new(),
-            "Needs, for each theta, one more cable with the morphology, capacitance, axial resistivity and".into(),
-            "discretisation of the original, on which every mechanism of the original stands as its clone and which"
+            "Needs, for each theta, one more cable with the morphology, capacitance, axial resistivity, temperature"
                 .into(),
-            "starts at 0 mV. Stimuli and events of fixed strength have no derivative: the clone gets none of them."
+            "and discretisation of the original, on which every mechanism of it stands as its clone and which starts"
                 .into(),
+            "at 0 mV. Stimuli and events of fixed strength have no derivative: the clone gets no stimulus.".into(),
         ];
         if seeds.is_empty() {
             comment.push("No parameter of this mechanism is differentiated: it only passes on what reaches it.".into());
@@ -283,6 +283,7 @@ pub(crate) fn emit(m: &Mechanism, to: Simulator, about: &About) -> NmodlFile {
         } else {
             rates(&mut writer.m, &advance)
         };
+        let advance = apart(&mut writer, advance);
         blocks.push_str(&writer.block(head, &advance, None));
     }
     for (hook, head) in [
@@ -302,6 +303,22 @@ pub(crate) fn emit(m: &Mechanism, to: Simulator, about: &About) -> NmodlFile {
         name: name_in(m, to),
         text,
     }
+}
+
+/// Arbor merges instances of a point process whose states superpose, and its compiler judges that statement by
+/// statement, with LOCALs for constants. Where states do not superpose, a product that nothing reads says so.
+fn apart(writer: &mut Writer<'_>, mut advance: Vec<Assignment>) -> Vec<Assignment> {
+    let m = &mut writer.m;
+    let state = m.states.iter().position(|s| s.storage == Storage::State);
+    if let (Simulator::Arbor, Kind::Point, false, true, Some(s)) =
+        (writer.to, m.kind, m.linear, m.noise.is_empty(), state)
+    {
+        let old = m.graph.leaf(Leaf::State(u32::try_from(s).unwrap_or(u32::MAX)));
+        let value = m.graph.mul(old, old);
+        let target = Target::Named(write::APART.into());
+        advance.insert(0, Assignment { target, value });
+    }
+    advance
 }
 
 /// The results of a kernel that go to variables.

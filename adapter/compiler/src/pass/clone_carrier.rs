@@ -192,6 +192,7 @@ fn usual(name: &str) -> f64 {
     match name {
         "ena" => 50.0,
         "ek" => -77.0,
+        "eca" => 132.457_934_163_7,
         _ => f64::NAN,
     }
 }

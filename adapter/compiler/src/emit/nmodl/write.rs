@@ -424,6 +424,8 @@ impl<'a> Writer<'a> {
 pub(super) const NOW: u32 = u32::MAX - 1000;
 pub(super) const NOW_NAME: &str = "v_now";
 const HELD_SUFFIX: &str = "_now";
+/// A LOCAL that nothing reads.
+pub(super) const APART: &str = "apart_now";
 
 pub(super) fn held_name(held: u32) -> String {
     format!("i{}{HELD_SUFFIX}", held - NOW)
