@@ -440,7 +440,10 @@ fn emit_writes_nmodl() {
         let done = bench.run(&format!("emit leak.mod --to {to} -o {to}"));
         assert_eq!(
             (done.code, done.stdout.as_str()),
-            (Some(0), &*format!("{to}/leak.mod\n")),
+            (
+                Some(0),
+                &*format!("{to}/leak.mod\nno slots (give --wrt for sensitivities)\n")
+            ),
             "{}",
             done.stderr
         );
@@ -459,8 +462,15 @@ fn emit_writes_nmodl() {
     bench.run("emit noisy.mod --to neuron -o out").expect(
         1,
         expect![[r#"
-        --- stderr
-    "#]],
+            --- stderr
+            noisy.mod:6:15: error[unsupported]: NEURON has no WHITE_NOISE: `w` cannot be written for it
+             6 | WHITE_NOISE { w }
+               |               ^
+               note: its random numbers come from a Random object or RANDOM variables, with streams of their own
+               help: run the mechanism in Arbor or in graddiff's host, or play a recorded noise into a PARAMETER
+            error: 1 error in the mechanism sources
+              help: correct the sources; `graddiff check FILE.mod` looks at them without building
+        "#]],
     );
     assert!(!bench.path("out").exists());
 }
