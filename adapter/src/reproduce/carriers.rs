@@ -481,7 +481,7 @@ fn write_report(
         }
     }
     folder.report.table(&table);
-    for c in cells.iter().filter(|c| ["branched", "r1"].contains(&c.name.as_str())) {
+    for c in cells.iter().filter(|c| ["mixed", "r1"].contains(&c.name.as_str())) {
         let caption = format!(
             "∂V/∂θ on {}: exact, and by the published carrier (dashed, APPROXIMATE).",
             c.what
