@@ -46,8 +46,16 @@ fn every_current_loses_its_conductance_in_the_published_reading() {
             text: text.into(),
         };
         let compile = |text: &str| compiler::compile(&[source(text)], &compiler::Options::default()).unwrap();
-        let adds_g = |text: &str| compile(text).c_source.contains("gd_close(pp->vec_g");
-        assert!(adds_g(file.text), "{}", file.path);
-        assert!(!adds_g(&text), "{}", file.path);
+        // the one line that adds to the host's conductance
+        let g = |text: &str| {
+            let code = compile(text).c_source;
+            let mut lines = code.lines().filter(|l| l.contains("g__sum[j] +="));
+            let first = lines.next().map(|l| l.trim().to_string());
+            assert!(lines.next().is_none(), "{}", file.path);
+            first
+        };
+        let nothing = Some("g__sum[j] += w * (0.0);".to_string());
+        assert_ne!(g(file.text), nothing, "{}", file.path);
+        assert_eq!(g(&text), nothing, "{}", file.path);
     }
 }
