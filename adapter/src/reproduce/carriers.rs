@@ -41,11 +41,14 @@ const STEPS_MS: [f64; 4] = [0.1, 0.05, 0.025, 0.0125];
 /// What counts as the same for two computations of one thing in different order.
 const ROUNDING: f64 = 1e-9;
 
-/// A passive cell: (name, what it is, segments as (parent, ends with radii, tag)).
+/// A segment: its parent, its ends with radii in µm, its tag.
+type Frustum = (Option<usize>, [f64; 4], [f64; 4], i32);
+
+/// A passive cell.
 struct Shape {
     name: &'static str,
     what: &'static str,
-    segments: &'static [(Option<usize>, [f64; 4], [f64; 4], i32)],
+    segments: &'static [Frustum],
 }
 
 /// Tag 1 is the near half, tag 3 the far one; each has a slot of its own.

@@ -14,4 +14,10 @@ impl SplitMix {
         // 53 bits are a double's whole significand
         low + (high - low) * (z >> 11) as f64 / (1u64 << 53) as f64
     }
+
+    /// One of 0 … n − 1.
+    pub(super) fn below(&mut self, n: usize) -> usize {
+        let x = self.between(0.0, n as f64);
+        (1..n).take_while(|&k| k as f64 <= x).count()
+    }
 }

@@ -90,7 +90,7 @@ impl Grower {
             return;
         }
         let most = tips - 1;
-        let first = 1 + (self.random.between(0.0, most as f64) as usize).min(most - 1);
+        let first = 1 + self.random.below(most);
         for (child, tips) in [first, most + 1 - first].into_iter().enumerate() {
             let bend = self.random.between(0.5, 1.1);
             let mut somatic = at.somatic.saturating_sub(1);
