@@ -1,10 +1,10 @@
 //! The live view: a local page that shows a run while it goes on.
 //!
 //! [`Live`] serves one page on 127.0.0.1 and tells it, as server-sent events, what it is given: rows (loss and slot
-//! values of an iteration, or of a moment), traces, and the end. [`view`] makes these from tuners and simulations.
+//! values of an iteration, or of a moment), traces, and the end. `view` makes these from tuners and simulations.
 //!
 //! A run only leaves its news here and goes on: nobody reads under the lock, readers take what they have not seen at
-//! their own pace, and one that joins late is told everything that is kept ([`feed`] says how much that is). What is
+//! their own pace, and one that joins late is told everything that is kept (`feed` says how much that is). What is
 //! published is a copy, so results do not depend on whether anybody looks.
 //!
 //! The server is our own, because it is small (one page, one stream, GET only) and the maintained HTTP libraries bring
