@@ -316,9 +316,11 @@ fn check(traces: &Traces, difference: &Traces) -> LinePlot {
 fn sweep(verdict: &Verdict) -> LinePlot {
     let mut panel = Panel::new("relative distance (1)").log();
     for row in &verdict.parameters {
-        let x = row.sweep.iter().map(|p| p.step.log10()).collect();
+        let x = row.sweep.iter().map(|p| p.step).collect();
         let y = row.sweep.iter().map(|p| p.rel_error).collect();
         panel = panel.series(Series::new(&row.name, x, y).stroke(Stroke::LineAndPoints));
     }
-    LinePlot::new("Step of the central difference", "log₁₀ step in w").panel(panel)
+    LinePlot::new("Step of the central difference", "step in w")
+        .log_x()
+        .panel(panel)
 }

@@ -22,6 +22,8 @@ pub struct LinePlot {
     pub marks: Vec<Mark>,
     /// Range of x; the extent of the data if `None`. Data outside is cut off.
     pub x_range: Option<(f64, f64)>,
+    /// Logarithmic x axis; points whose x is not positive are left out.
+    pub log_x: bool,
     /// Width of the picture, px.
     pub width: f64,
     /// Height of one panel's plotting area, px.
@@ -90,6 +92,7 @@ impl LinePlot {
             panels: Vec::new(),
             marks: Vec::new(),
             x_range: None,
+            log_x: false,
             width: 900.0,
             panel_height: 190.0,
         }
@@ -99,6 +102,13 @@ impl LinePlot {
     #[must_use]
     pub fn panel(mut self, panel: Panel) -> Self {
         self.panels.push(panel);
+        self
+    }
+
+    /// Makes the x axis logarithmic.
+    #[must_use]
+    pub fn log_x(mut self) -> Self {
+        self.log_x = true;
         self
     }
 
@@ -220,8 +230,10 @@ impl Figure for LinePlot {
             .panels
             .iter()
             .flat_map(|p| p.series.iter().flat_map(|s| s.points().map(|q| q.0)));
-        let x_range = self.x_range.or_else(|| extent(x_values)).unwrap_or((0.0, 1.0));
-        let x_axis = Axis::new(x_range, false, 0.0, (left, right));
+        let given = self.x_range.filter(|r| !self.log_x || (r.0 > 0.0 && r.1 > 0.0));
+        let x_range = given.or_else(|| extent(x_values.filter(|x| !self.log_x || *x > 0.0)));
+        let blank = if self.log_x { (1.0, 10.0) } else { (0.0, 1.0) };
+        let x_axis = Axis::new(x_range.unwrap_or(blank), self.log_x, 0.0, (left, right));
 
         let top_legend = match (shared, self.panels.first()) {
             (true, Some(panel)) => Legend::of(&panel.series),
@@ -391,6 +403,9 @@ impl LinePlot {
         }
         for px in &place.ticks.minor_px {
             scene.line(vec![(left - TICK / 2.0, *px), (left, *px)], 0.8, INK);
+        }
+        for px in &x_ticks.minor_px {
+            scene.line(vec![(*px, bottom), (*px, bottom + TICK / 2.0)], 0.8, INK);
         }
         for tick in &x_ticks.major {
             let length = if is_last { TICK } else { TICK / 2.0 };

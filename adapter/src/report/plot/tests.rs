@@ -89,6 +89,19 @@ fn a_curve_is_where_its_numbers_say() {
 }
 
 #[test]
+fn decades_are_equally_wide_on_a_logarithmic_x_axis() {
+    let mut plot = line(vec![0.0, 1.0, 2.0, 3.0]).log_x();
+    plot.panels[0].series[0].x = vec![0.0, 1.0, 10.0, 100.0]; // 0 has no place
+    let scene = plot.scene();
+    let curve = scene.shapes.iter().find_map(|s| match s {
+        Shape::Line { points, colour, .. } if *colour == palette(0) && points.len() == 3 => Some(points.clone()),
+        _ => None,
+    });
+    let p = curve.unwrap();
+    assert!((p[1].0 - (p[0].0 + p[2].0) / 2.0).abs() < 1e-9);
+}
+
+#[test]
 fn svg_and_png_are_deterministic_and_not_blank() {
     let plot = line(vec![0.0, 1.0, 4.0]);
     let (a, b) = (plot.svg().unwrap(), plot.svg().unwrap());
@@ -246,12 +259,15 @@ proptest! {
         title in any::<String>(),
         names in proptest::collection::vec("[ -~µ∂]{0,30}", 0..30),
         log in any::<bool>(),
+        log_x in any::<bool>(),
     ) {
         let x: Vec<f64> = (0..values.len()).map(|i| i as f64).collect();
         let mut panel = Panel::new(&title);
         panel.log_y = log;
         (panel.title, panel.series) = (title.clone(), names.iter().map(|n| Series::new(n, x.clone(), values.clone())).collect());
-        assert_sound(&LinePlot::new(&title, &title).panel(panel.clone()).panel(panel).mark(1.0, &title).mark(1.1, "b"));
+        let mut plot = LinePlot::new(&title, &title).panel(panel.clone()).panel(panel).mark(1.0, &title).mark(1.1, "b");
+        plot.log_x = log_x;
+        assert_sound(&plot);
         let map = Array2::from_shape_vec((1, values.len()), values.clone()).unwrap();
         assert_sound(&HeatMap::new(&title, map, &title, Columns::Names(names.clone()), &title).rows(&title, names));
     }

@@ -45,8 +45,8 @@ impl Against {
     fn label(self) -> &'static str {
         match self {
             Against::Iterations => "iteration (Levenberg–Marquardt), step (Adam) or generation (CMA-ES)",
-            Against::CellSeconds => "log₁₀ of the simulated time of the cell (s)",
-            Against::Cost => "log₁₀ of the cost (plain seconds of the cell)",
+            Against::CellSeconds => "simulated time of the cell (s)",
+            Against::Cost => "cost (plain seconds of the cell)",
         }
     }
 
@@ -69,8 +69,8 @@ impl Against {
     fn of(self, point: &Point, multiple: f64) -> f64 {
         match self {
             Against::Iterations => f64::from(point.iteration),
-            Against::CellSeconds => point.cell_s().log10(),
-            Against::Cost => point.cost(multiple).log10(),
+            Against::CellSeconds => point.cell_s(),
+            Against::Cost => point.cost(multiple),
         }
     }
 }
@@ -96,6 +96,7 @@ fn floored(loss: f64) -> f64 {
 pub(super) fn losses(sides: &[Side<'_>], against: Against) -> LinePlot {
     let mut plot = LinePlot::new("Tuning the olive cell (R4)", against.label());
     plot.panel_height = 260.0;
+    plot.log_x = against != Against::Iterations;
     for side in sides {
         let mut panel = Panel::new("loss (mV²)").log();
         panel.title = format!("Reading {}", side.ground.reading.letter());
