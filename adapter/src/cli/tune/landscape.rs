@@ -131,7 +131,14 @@ impl<'a> Cut<'a> {
         let values = Array2::from_shape_fn((n, m), |(i, j)| losses[(n - 1 - i) * m + j].log10());
         let name = |(i, value): (usize, &f64)| {
             if i % NAMED == 0 {
-                format!("{value:.3e}")
+                // four figures; powers of ten only where zeros would hide them
+                match value.abs() {
+                    size if (0.01..1e4).contains(&size) => {
+                        let decimals = (3.0 - size.log10().floor()).clamp(0.0, 5.0) as usize;
+                        format!("{value:.decimals$}")
+                    }
+                    _ => format!("{value:.3e}"),
+                }
             } else {
                 String::new()
             }

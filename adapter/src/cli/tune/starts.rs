@@ -7,7 +7,7 @@ use crate::cli::Failure;
 use crate::control::{Termination, Tuner};
 use crate::outcome::{Folder, Named};
 use crate::plan::Plan;
-use crate::report::plot::{LinePlot, Panel, Series, Stroke};
+use crate::report::plot::{ColourMap, LinePlot, Panel, Rgb, Series, Stroke};
 use crate::report::{Column, Table};
 
 /// All searches of an experiment with `tune.starts`.
@@ -110,15 +110,22 @@ impl Several<'_> {
         table
     }
 
+    /// Shades in order: starts have no meaning that a colour could carry.
+    fn shade(&self, k: usize) -> Rgb {
+        let last = self.tuners.len().saturating_sub(1).max(1);
+        ColourMap::Sequential.at(k as f64 / last as f64)
+    }
+
     fn plot(&self) -> LinePlot {
         let mut panel = Panel::new("loss (probe's unit squared)").log();
         for k in self.all() {
             let rows = self.tuners[k].history();
             let x = rows.iter().map(|r| f64::from(r.iteration)).collect();
             let y = rows.iter().map(|r| r.loss.unwrap_or(f64::NAN)).collect();
-            let series = Series::new(&format!("start {k}"), x, y);
+            let best = if k == self.best { " (best)" } else { "" };
+            let series = Series::new(&format!("start {k}{best}"), x, y);
             let stroke = if k == self.best { Stroke::Dashed } else { Stroke::Line };
-            panel = panel.series(series.stroke(stroke));
+            panel = panel.series(series.stroke(stroke).colour(self.shade(k)));
         }
         LinePlot::new("Starts", "iteration").panel(panel)
     }
