@@ -132,12 +132,10 @@ impl<'a> Cut<'a> {
         let name = |(i, value): (usize, &f64)| {
             if i % NAMED == 0 {
                 // four figures; powers of ten only where zeros would hide them
-                match value.abs() {
-                    size if (0.01..1e4).contains(&size) => {
-                        let decimals = (3.0 - size.log10().floor()).clamp(0.0, 5.0) as usize;
-                        format!("{value:.decimals$}")
-                    }
-                    _ => format!("{value:.3e}"),
+                let bounds = [1e3, 1e2, 10.0, 1.0, 0.1, 0.01];
+                match bounds.iter().position(|bound| value.abs() >= *bound) {
+                    Some(decimals) if value.abs() < 1e4 => format!("{value:.decimals$}"),
+                    Some(_) | None => format!("{value:.3e}"),
                 }
             } else {
                 String::new()
