@@ -21,8 +21,8 @@ def arbor(spec):
     import arbor as A
     from arbor import units as U
 
-    sys.path.insert(0, str(HERE.parent / "hosts"))
-    from arbor_run import Recipe
+    sys.path.insert(0, str(HERE.parents[1] / "adapter/src/hosts"))
+    from arbor_host import Recipe
 
     text = Path(spec["request"]).read_text()
     for old, new in spec.get("rename", {}).items():

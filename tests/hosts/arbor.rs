@@ -1,65 +1,42 @@
 //! Arbor in another process.
 
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
-use graddiff::plan::export::{Reply, Request, Run};
+use graddiff::hosts::{ArborHost, HostError};
+use graddiff::plan::Plan;
+use graddiff::plan::export::{Request, Run};
 
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A Python with Arbor that answers requests.
-pub(crate) struct Arbor {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+/// The Python with Arbor.
+pub(crate) fn python() -> PathBuf {
+    let python = std::env::var_os("GRADDIFF_PYTHON").map_or(root().join(".venv/bin/python"), PathBuf::from);
+    assert!(
+        python.exists(),
+        "no Python with Arbor at {}: run tests/run, or set GRADDIFF_PYTHON",
+        python.display()
+    );
+    python
 }
 
+/// A Python with Arbor that answers requests.
+pub(crate) struct Arbor(ArborHost);
+
 impl Arbor {
-    pub(crate) fn start() -> Self {
-        let python = std::env::var_os("GRADDIFF_PYTHON").map_or(root().join(".venv/bin/python"), PathBuf::from);
-        assert!(
-            python.exists(),
-            "no Python with Arbor at {}: run tests/run, or set GRADDIFF_PYTHON",
-            python.display()
-        );
-        let mut child = Command::new(python)
-            .arg(root().join("tests/hosts/arbor_run.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("Python starts");
-        let (input, output) = (child.stdin.take(), child.stdout.take());
-        let output = BufReader::new(output.expect("a pipe"));
-        Self { child, input, output }
+    /// On a catalogue that exists.
+    pub(crate) fn start(plan: &Plan, catalogue: &Path) -> Self {
+        let patience = Duration::from_secs(600);
+        Self(ArborHost::start(plan, catalogue, python(), patience).expect("an Arbor 0.12.2"))
     }
 
-    pub(crate) fn ask(&mut self, request: &Request) -> Reply {
-        let line = serde_json::to_string(request).expect("a request is JSON");
-        let input = self.input.as_mut().expect("open until dropped");
-        writeln!(input, "{line}").expect("Arbor listens; its messages are above");
-        let mut answer = String::new();
-        self.output.read_line(&mut answer).expect("UTF-8");
-        serde_json::from_str(&answer).expect("arbor_run.py answers; its messages are above")
+    pub(crate) fn ask(&mut self, request: &Request) -> Result<Run, HostError> {
+        self.0.run(request)
     }
 
     pub(crate) fn run(&mut self, request: &Request) -> Run {
-        let run = match self.ask(request) {
-            Reply::Done(run) => Ok(run),
-            Reply::Failed(failure) => Err(failure),
-        };
-        let run = run.expect("Arbor runs it");
-        assert_eq!(run.host, "Arbor 0.12.2", "the reference is Arbor 0.12.2");
-        run
-    }
-}
-
-impl Drop for Arbor {
-    fn drop(&mut self) {
-        // end of input ends the script
-        self.input = None;
-        let _ = self.child.wait();
+        self.ask(request).expect("Arbor runs it")
     }
 }

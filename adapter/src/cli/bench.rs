@@ -6,7 +6,7 @@ use std::time::Instant;
 use host_shim::AbiChoice;
 use serde_json::{Map, Value, json};
 
-use super::load::{self, ExperimentArgs, Running};
+use super::load::{self, ExperimentArgs, HostName, Running};
 use super::{Context, ExitStatus, Failure, count};
 use crate::bench::{Bench, Cost, bench};
 use crate::hosts::ShimHost;
@@ -36,12 +36,22 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE-catalogue.so", conflicts_with = "export")]
     catalogue: Option<PathBuf>,
     /// Run nothing: write what another simulator needs to run the same, into this folder: the catalogue, plain.json and
-    /// sensitivities.json (requests for tests/hosts/arbor_run.py).
+    /// sensitivities.json (requests for adapter/src/hosts/arbor_host.py).
     #[arg(long, value_name = "DIR")]
     export: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
+    match args.input.host {
+        HostName::Shim => {}
+        HostName::Arbor => {
+            return Err(Failure::message(
+                ExitStatus::Usage,
+                "bench times the steps of the shim only",
+                "leave out --host; tests/bench/run times Arbor on the same requests (bench --export)",
+            ));
+        }
+    }
     args.input.threads.start()?;
     let started = Instant::now();
     let plan = load::plan(&args.input, context)?;
@@ -52,7 +62,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let built = Instant::now();
     let mut running = match &args.catalogue {
         Some(file) => Running::around(ShimHost::on_catalogue(&plan, file, AbiChoice::Auto)?),
-        None => load::start(&plan, None)?,
+        None => load::start_shim(&plan)?,
     };
     let build_s = built.elapsed().as_secs_f64();
     let runs = usize::from(args.runs);

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Context, ExitStatus, Failure};
 use crate::catalogue::load_catalogue;
+use crate::hosts::process::python;
 
 /// Tell what this machine has of what graddiff needs.
 ///
@@ -45,7 +46,7 @@ struct Finding {
 pub(super) fn run(_: &Args, context: &Context) -> Result<ExitStatus, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let features = cpu_features();
-    let (python, source) = python_command();
+    let (python, source) = python(None);
     let version = python_version(&python);
     let found = |module| match &version {
         Ok(_) => import(&python, module),
@@ -198,18 +199,6 @@ fn chain(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
-}
-
-/// The Python of this project and where its name comes from. An explicit choice is not second-guessed.
-fn python_command() -> (PathBuf, &'static str) {
-    if let Some(path) = std::env::var_os("GRADDIFF_PYTHON").filter(|p| !p.is_empty()) {
-        return (path.into(), "GRADDIFF_PYTHON");
-    }
-    let local = PathBuf::from(".venv/bin/python");
-    if local.exists() {
-        return (local, "this folder");
-    }
-    ("python3".into(), "PATH")
 }
 
 fn python_version(python: &PathBuf) -> Result<String, String> {

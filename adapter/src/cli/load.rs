@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use compiler::CompileError;
 use host_shim::Spike;
@@ -9,9 +10,11 @@ use host_shim::Spike;
 use super::diagnostics::{self, Style};
 use super::threads::Threads;
 use super::{Context, ExitStatus, Failure};
-use crate::control::{Model, Traces};
+use crate::control::{Model as _, Traces};
 use crate::experiment::{Carrier, Experiment};
-use crate::hosts::{HostError, ShimHost, Watcher};
+use crate::hosts::process::python;
+use crate::hosts::{ArborHost, Host, HostError, ProcessError, ShimHost, Watcher};
+use crate::plan::export::ExportError;
 use crate::plan::{Plan, PlanError};
 
 /// Where an experiment runs.
@@ -20,12 +23,15 @@ pub(super) enum HostName {
     /// graddiff's own host, in this process.
     #[default]
     Shim,
+    /// An unmodified Arbor 0.12.2 in a Python of its own.
+    Arbor,
 }
 
 impl HostName {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             HostName::Shim => "shim",
+            HostName::Arbor => "arbor",
         }
     }
 }
@@ -48,6 +54,12 @@ pub(super) struct ExperimentArgs {
     /// Where it runs.
     #[arg(long, value_enum, default_value_t)]
     pub(super) host: HostName,
+    /// The Python that has Arbor; GRADDIFF_PYTHON, .venv/bin/python or python3 if absent.
+    #[arg(long, value_name = "FILE")]
+    python: Option<PathBuf>,
+    /// Give up on a host in another process that says nothing for so long (it speaks after every 2000 steps).
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: u64,
     /// What brings the sensitivities along the tree, whatever the experiment says.
     #[arg(long, value_enum)]
     pub(super) carrier: Option<CarrierName>,
@@ -124,18 +136,93 @@ impl From<HostError> for Failure {
                 "name it in a probe of the experiment, as `mechanism.variable`: then it is kept, with its sensitivities",
             ),
             HostError::Slots { .. } => Self::new(ExitStatus::Bug, error, "please report this"),
+            HostError::Process(process) => process.into(),
+            HostError::Export(ref export) => match export {
+                ExportError::Shape { .. } | ExportError::Slots { .. } => {
+                    Self::new(ExitStatus::Bug, error, "please report this")
+                }
+                ExportError::Valence { .. } | ExportError::NotFinite { .. } => Self::new(
+                    ExitStatus::Rejected,
+                    error,
+                    "correct the experiment, or run it in the shim, without --host",
+                ),
+            },
+            HostError::Refused { ref kind, .. } if kind == "catalogue" => Self::new(
+                ExitStatus::Environment,
+                error,
+                "the catalogue was built a moment ago: run `graddiff doctor` to see whether the C compiler works",
+            ),
+            HostError::Refused { .. } => Self::new(
+                ExitStatus::Rejected,
+                error,
+                "change what is named in the experiment, or run it in the shim, without --host",
+            ),
+            HostError::NonFinite { .. } => Self::new(
+                ExitStatus::Rejected,
+                error,
+                "look for a too long dt_ms or parameters out of range",
+            ),
         }
     }
 }
 
+impl From<ProcessError> for Failure {
+    fn from(error: ProcessError) -> Self {
+        let help = match &error {
+            ProcessError::Start { .. } => {
+                "name a Python with --python or GRADDIFF_PYTHON; `graddiff doctor` says which one it finds"
+            }
+            ProcessError::Missing { .. } | ProcessError::Version { .. } => {
+                "install it there (python -m pip install arbor==0.12.2), or name another Python with --python or GRADDIFF_PYTHON"
+            }
+            ProcessError::Protocol { .. } => "name a plain Python with --python or GRADDIFF_PYTHON",
+            ProcessError::Ended { .. } => {
+                "if it was killed, look for memory and limits of this machine; if it fails again, please report this"
+            }
+            ProcessError::Silent { .. } => "if the cells are large, give it longer with --timeout SECONDS",
+            ProcessError::Answer { .. } => {
+                "see whether something that Python loads at its start writes to standard output (-vv logs what it says)"
+            }
+        };
+        Self::new(ExitStatus::Environment, error, help)
+    }
+}
+
 /// A host, and the folder that holds its catalogue if nobody asked for one.
-pub(super) struct Running {
-    pub(super) host: ShimHost,
+pub(super) struct Running<H> {
+    pub(super) host: H,
     _folder: Option<tempfile::TempDir>,
 }
 
-/// Builds the plan's catalogue in `folder`, or in a temporary one, and the cells on it.
-pub(super) fn start(plan: &Plan, folder: Option<&Path>) -> Result<Running, Failure> {
+/// Builds the plan's catalogue in `folder`, or in a temporary one, and the cells on it, in the host that was asked for.
+pub(super) fn start(
+    args: &ExperimentArgs,
+    plan: &Plan,
+    folder: Option<&Path>,
+) -> Result<Running<Box<dyn Host>>, Failure> {
+    let (path, kept) = place(plan, folder)?;
+    let host: Box<dyn Host> = match args.host {
+        HostName::Shim => Box::new(ShimHost::new(plan, &path)?),
+        HostName::Arbor => {
+            let (python, _) = python(args.python.as_deref());
+            tracing::info!(python = %python.display(), "starting Arbor");
+            Box::new(ArborHost::new(plan, &path, python, Duration::from_secs(args.timeout))?)
+        }
+    };
+    Ok(Running { host, _folder: kept })
+}
+
+/// The same in the shim, with a catalogue of its own.
+pub(super) fn start_shim(plan: &Plan) -> Result<Running<ShimHost>, Failure> {
+    let (path, kept) = place(plan, None)?;
+    Ok(Running {
+        host: ShimHost::new(plan, &path)?,
+        _folder: kept,
+    })
+}
+
+/// Where the catalogue goes.
+fn place(plan: &Plan, folder: Option<&Path>) -> Result<(PathBuf, Option<tempfile::TempDir>), Failure> {
     let (folder, kept): (PathBuf, Option<tempfile::TempDir>) = match folder {
         Some(folder) => (folder.to_path_buf(), None),
         None => {
@@ -151,18 +238,17 @@ pub(super) fn start(plan: &Plan, folder: Option<&Path>) -> Result<Running, Failu
     };
     let path = folder.join(format!("{}-catalogue.so", plan.experiment.name));
     tracing::info!(catalogue = %path.display(), "building");
-    Ok(Running {
-        host: ShimHost::new(plan, &path)?,
-        _folder: kept,
-    })
+    Ok((path, kept))
 }
 
-impl Running {
+impl<H> Running<H> {
     /// A host whose catalogue is the user's.
-    pub(super) fn around(host: ShimHost) -> Self {
+    pub(super) fn around(host: H) -> Self {
         Self { host, _folder: None }
     }
+}
 
+impl Running<Box<dyn Host>> {
     /// One run, with its spikes.
     pub(super) fn simulate(
         &mut self,

@@ -37,7 +37,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         args.input.host.as_str(),
         &plan.experiment.name,
     )?;
-    let mut running = load::start(&plan, Some(&args.output))?;
+    let mut running = load::start(&args.input, &plan, Some(&args.output))?;
+    folder.manifest.host = Some(running.host.describe().to_string());
     let x = plan.values();
     let t_end_ms = plan.experiment.simulation.duration_ms;
     let live = args.live.start(context, || About::of(&plan, "run", &x, None))?;

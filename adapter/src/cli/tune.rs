@@ -16,7 +16,7 @@ use super::live::LiveArgs;
 use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure, count};
 use crate::control::{Optimiser, Row, Termination, TuneError, Tuner, best_of, run_all};
-use crate::hosts::HostError;
+use crate::hosts::{Host, HostError};
 use crate::live::{About, TuneView, Watched};
 use crate::outcome::Folder;
 use crate::plan::Plan;
@@ -82,7 +82,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let cut = args.cut(&plan)?;
     let title = format!("{}: tuning", plan.experiment.name);
     let mut folder = Folder::create(&args.output, &plan, "tune", args.input.host.as_str(), &title)?;
-    let mut running = load::start(&plan, Some(&args.output))?;
+    let mut running = load::start(&args.input, &plan, Some(&args.output))?;
+    folder.manifest.host = Some(running.host.describe().to_string());
     let problem = problem(&plan, &mut running.host)?;
     if args.identifiability.is_some() {
         problem.sees::<HostError>()?;
@@ -215,7 +216,7 @@ fn at_start(
     problem: &Problem,
     cut: Option<&Cut<'_>>,
     mut folder: Folder,
-    mut running: load::Running,
+    mut running: load::Running<Box<dyn Host>>,
 ) -> Result<ExitStatus, Failure> {
     let duration = plan.experiment.simulation.duration_ms;
     let traces = running.simulate(&problem.start, duration, true)?.0;
@@ -258,7 +259,7 @@ fn iterate(
     context: &Context,
     tuners: &mut [Tuner],
     searches: &[Search],
-    running: &mut load::Running,
+    running: &mut load::Running<Box<dyn Host>>,
     view: Option<&TuneView<'_>>,
 ) -> Result<Option<Vec<Termination>>, Failure> {
     let before: Vec<usize> = tuners.iter().map(|t| t.history().len()).collect();

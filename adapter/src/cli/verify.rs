@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             "give a relative error such as 1e-6",
         ));
     }
-    let mut running = load::start(&plan, None)?;
+    let mut running = load::start(&args.input, &plan, None)?;
     let settings = plan.experiment.verify;
     let t_end_ms = settings.duration_ms.unwrap_or(plan.experiment.simulation.duration_ms);
     let (_, spikes) = running.simulate(&plan.values(), t_end_ms, false)?;

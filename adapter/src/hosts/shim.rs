@@ -21,8 +21,9 @@ use compiler::{Dropped, Pruned};
 use host_shim::{AbiChoice, Catalogue, LoadError, Probe, ProbeKind, SampleView, Schedule, SimError, Simulation, Spike};
 use rayon::prelude::*;
 
+use super::ProcessError;
 use crate::control::{Model, Traces};
-use crate::plan::export::sample_times_ms;
+use crate::plan::export::{ExportError, sample_times_ms};
 use crate::plan::{Plan, PlannedCell, Variant, describe, draws_noise};
 
 pub use timing::Timing;
@@ -61,6 +62,42 @@ pub enum HostError {
         /// The mechanism in its source.
         mechanism: String,
     },
+    /// A simulator in another process cannot be started, or did not answer.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The plan cannot be told to a simulator in another process.
+    #[error("the experiment cannot be handed to another simulator")]
+    Export(#[from] ExportError),
+    /// A simulator in another process refuses.
+    #[error("{host} does not run this experiment: {message} ({kind})")]
+    Refused {
+        /// Its name.
+        host: &'static str,
+        /// See [`Failure::kind`](crate::plan::export::Failure).
+        kind: String,
+        /// Its words.
+        message: String,
+    },
+    /// A probe's value is infinite or NaN in another simulator.
+    #[error("the value of probe `{probe}` is not finite at {t_ms} ms")]
+    NonFinite {
+        /// The probe.
+        probe: String,
+        /// When, ms.
+        t_ms: f64,
+    },
+}
+
+impl HostError {
+    /// Whether the slot values are at fault: the state diverged.
+    pub fn is_divergence(&self) -> bool {
+        matches!(
+            self,
+            HostError::Simulation(SimError::NonFinite { .. })
+                | HostError::NonFinite { .. }
+                | HostError::Export(ExportError::NotFinite { .. })
+        )
+    }
 }
 
 /// One parameter of one mechanism on one cell that slots move.
@@ -403,7 +440,7 @@ impl Model for ShimHost {
     }
 
     fn is_divergence(error: &HostError) -> bool {
-        matches!(error, HostError::Simulation(SimError::NonFinite { .. }))
+        error.is_divergence()
     }
 
     fn simulate(&mut self, x: &[f64], t_end_ms: f64, tangent: bool) -> Result<Traces, HostError> {

@@ -1,16 +1,14 @@
-//! A plan as data for a simulator in another process: one [`Request`] per line of JSON goes in, one [`Reply`] comes
-//! back.
+//! A plan as data for a simulator in another process: a [`Request`] goes in, a [`Run`] comes back, in parts.
 //!
 //! Neutral where simulators agree (shapes, paintings, times), Arbor's where somebody must decide: numbers of branches,
 //! positions on them, CVs and the S-expression of the CV policy. Units are in the names; numbers survive the trip to
-//! the last bit. The Python side for Arbor is `tests/hosts/arbor_run.py`.
+//! the last bit. The Python side for Arbor is `hosts/arbor_host.py`.
 
 mod protocol;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use host_shim::{CvPolicy, EventTimes, ProbeKind, PropertyMap, Schedule};
@@ -20,9 +18,9 @@ use super::{Plan, PlannedCell};
 use crate::control::Traces;
 
 pub use protocol::{
-    CableRow, CellRow, ClampRow, ConnectionRow, DetectorRow, Failure, GapRow, GeneratorRow, IonRow, MethodRow,
-    PROTOCOL, PaintRow, Place, PointRow, ProbeRow, Property, Quantity, Reply, Request, Run, SegmentRow, Terms, Times,
-    Variable,
+    Advanced, Answer, CableRow, CellRow, ClampRow, ConnectionRow, DetectorRow, Failure, GapRow, GeneratorRow, Hello,
+    IonRow, MethodRow, PROTOCOL, PaintRow, Place, PointRow, ProbeRow, Property, Quantity, Question, Request, Run,
+    SegmentRow, Terms, Times, Variable,
 };
 
 /// A plan that cannot be put into a request, or an answer that does not fit it.
@@ -117,6 +115,7 @@ impl Request {
             generators: plan.network.generators.iter().map(generator_row).collect(),
             seed: plan.network.seed,
             coalesce_synapses: plan.coalesces(),
+            threads: 1,
             record: Vec::new(),
             probes: Vec::new(),
             dt_ms: time.dt_ms,
@@ -214,10 +213,18 @@ impl Request {
         self.groups.iter().any(|members| members.first() == Some(&cell))
     }
 
-    /// The experiment's probes, from what the host sampled.
+    /// The same simulation, up to `t_end_ms`.
+    #[must_use]
+    pub fn until(mut self, t_end_ms: f64) -> Self {
+        self.duration_ms = t_end_ms;
+        self.samples_ms.retain(|t| *t < t_end_ms);
+        self
+    }
+
+    /// The experiment's probes, from what the host sampled, all of the request or its beginning.
     ///
     /// # Errors
-    /// [`ExportError::Shape`] if the answer belongs to another request.
+    /// [`ExportError::Shape`] if the samples belong to another request.
     pub fn traces(&self, run: &Run) -> Result<Traces, ExportError> {
         let shape = |what, found, expected| {
             if found == expected {
@@ -226,7 +233,6 @@ impl Request {
                 Err(ExportError::Shape { what, found, expected })
             }
         };
-        shape("samples", run.times_ms.len(), self.samples_ms.len())?;
         shape("quantities", run.values.len(), self.record.len())?;
         run.values
             .iter()
@@ -434,14 +440,18 @@ fn policy(policy: &CvPolicy) -> String {
         CvPolicy::MaxExtent { um, interior_forks } => format!("(max-extent {um:?}{})", flag(*interior_forks)),
         CvPolicy::EverySegment => "(every-segment)".into(),
         CvPolicy::Explicit(at) => {
-            let mut places = String::new();
+            let mut places: Vec<String> = Vec::new();
             for place in at {
-                let _ = write!(places, " (location {} {:?})", place.branch, place.pos);
+                let place = format!("(location {} {:?})", place.branch, place.pos);
+                if !places.contains(&place) {
+                    places.push(place);
+                }
             }
-            match at.len() {
-                0 => "(explicit (locset-nil))".into(),
-                1 => format!("(explicit{places})"),
-                _ => format!("(explicit (join{places}))"),
+            match places.as_slice() {
+                [] => "(explicit (locset-nil))".into(),
+                [place] => format!("(explicit {place})"),
+                // Arbor 0.12.2 takes a `join` here for one of policies, and fails
+                _ => format!("(explicit (sum {}))", places.join(" ")),
             }
         }
     }

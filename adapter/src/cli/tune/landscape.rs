@@ -5,7 +5,7 @@ use ndarray::Array2;
 use crate::cli::{Context, ExitStatus, Failure};
 use crate::control::{GridAxis, landscape};
 use crate::experiment::read::closest;
-use crate::hosts::ShimHost;
+use crate::hosts::Host;
 use crate::outcome::{Folder, Named};
 use crate::plan::Plan;
 use crate::report::Progress;
@@ -60,7 +60,7 @@ impl<'a> Cut<'a> {
         &self,
         context: &Context,
         problem: &Problem,
-        host: &mut ShimHost,
+        host: &mut Box<dyn Host>,
         x: &[f64],
         folder: &mut Folder,
     ) -> Result<(), Failure> {

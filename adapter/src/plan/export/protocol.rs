@@ -1,4 +1,7 @@
-//! The protocol: what a request and its reply are made of. Data only; units are in the names.
+//! The protocol between graddiff and a simulator in another process. Data only; units are in the names.
+//!
+//! The simulator says [`Answer::Hello`] and then answers one [`Question`] after the other. Both are JSON, one line each;
+//! an [`Answer::Advanced`] is followed by as many 64-bit floats, little endian, as it says.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,7 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// What a host must find in [`Request::protocol`] before it reads on.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// A stretch of a branch: [branch, proximal end, distal end], positions from 0 to 1.
 pub type CableRow = (usize, f64, f64);
@@ -38,6 +41,8 @@ pub struct Request {
     pub seed: u64,
     /// Arbor's property of that name.
     pub coalesce_synapses: bool,
+    /// On how many threads to compute; results do not depend on it.
+    pub threads: usize,
     /// What to sample.
     pub record: Vec<Quantity>,
     /// What the samples mean.
@@ -355,23 +360,59 @@ pub struct ProbeRow {
     pub sensitivities: Vec<Terms>,
 }
 
-/// What a host answers, on one line.
+/// What a simulator is asked.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question<'a> {
+    /// Make these cells and be at rest.
+    Start(&'a Request),
+    /// Go on, and tell the samples taken since.
+    Advance {
+        /// To this time, ms.
+        until_ms: f64,
+    },
+}
+
+/// What a simulator answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reply {
-    /// It ran.
-    Done(Run),
-    /// It did not.
+pub enum Answer {
+    /// It is there; comes first, and unasked.
+    Hello(Hello),
+    /// The cells are there.
+    Started {},
+    /// It went on.
+    Advanced(Advanced),
+    /// It could not.
     Failed(Failure),
 }
 
-/// A finished simulation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
+/// Who is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
     /// [`PROTOCOL`].
     pub protocol: u32,
-    /// Name and version of the simulator.
+    /// Name of the simulator.
     pub host: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// What follows this header: times of the samples (ms), the samples of each quantity, and of each spike the time (ms),
+/// cell and detector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Advanced {
+    /// Samples taken since the last answer.
+    pub samples: usize,
+    /// Spikes since.
+    pub spikes: usize,
+    /// Floats that follow.
+    pub numbers: usize,
+}
+
+/// A part of a simulation, or all of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Run {
     /// Starts of the steps in which samples were taken, ms.
     pub times_ms: Vec<f64>,
     /// Samples of each quantity: `values[quantity][sample]`.
@@ -380,11 +421,12 @@ pub struct Run {
     pub spikes: Vec<(f64, usize, usize)>,
 }
 
-/// Why a simulation did not run.
+/// Why a question has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// `protocol`, `unsupported` (the host cannot do that), or the name of the host's own exception.
+    /// `missing` (the simulator), `protocol`, `question`, `unsupported` (it cannot do that), `catalogue` (it does not load
+    /// it), or the name of the simulator's own exception.
     pub kind: String,
-    /// The host's words.
+    /// Its words.
     pub message: String,
 }

@@ -54,8 +54,8 @@ fn policies_are_spelled_as_arbor_reads_them() {
     assert_eq!(explicit(&[]), "(explicit (locset-nil))");
     assert_eq!(explicit(&[0.1]), "(explicit (location 2 0.1))");
     assert_eq!(
-        explicit(&[0.1, 0.5]),
-        "(explicit (join (location 2 0.1) (location 2 0.5)))"
+        explicit(&[0.1, 0.5, 0.1]),
+        "(explicit (sum (location 2 0.1) (location 2 0.5)))"
     );
 }
 
@@ -146,8 +146,6 @@ fn answers_become_traces() {
     let request = request(&plan, Variant::Augmented);
     let n = request.samples_ms.len();
     let run = Run {
-        protocol: PROTOCOL,
-        host: String::new(),
         times_ms: request.samples_ms.clone(),
         values: (0..request.record.len()).map(|i| vec![i as f64; n]).collect(),
         spikes: Vec::new(),

@@ -1,15 +1,62 @@
-"""Runs graddiff's requests in an unmodified Arbor: one request per line of JSON on stdin, one reply per line on stdout.
+"""Runs graddiff's experiments in an unmodified Arbor, as its child: `python -c` with this text.
 
-The protocol is described by adapter/src/plan/export.rs (`Request`, `Reply`); units are in its names.
+Questions are lines of JSON on stdin. An answer on stdout is a line of JSON and, where that has `numbers`, as many
+64-bit floats, little endian. The first answer, `hello`, precedes all questions. Everything is described by
+adapter/src/plan/export/protocol.rs; units are in its names. When stdin ends, so does the program, even in the midst
+of a step: whoever asked is gone.
 """
 
-import json
 import sys
 
-import arbor as A
-from arbor import units as U
+# with -c that is the current folder, whose files must not pass for modules
+sys.path[:] = [folder for folder in sys.path if folder]
 
-PROTOCOL = 2
+import json
+import os
+import queue
+import threading
+
+PROTOCOL = 3
+
+
+class Channel:
+    """The pipes to graddiff. What anybody prints goes to stderr and cannot be taken for an answer."""
+
+    def __init__(self):
+        self.output = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)
+        self.lines = queue.SimpleQueue()
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        for line in sys.stdin.buffer:
+            self.lines.put(line)
+        os._exit(0)
+
+    def ask(self):
+        return json.loads(self.lines.get())
+
+    def say(self, answer, arrays=()):
+        # NaN is no JSON, and no header holds one
+        self.output.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
+        for array in arrays:
+            self.output.write(array.astype("<f8").tobytes())
+        self.output.flush()
+
+    def fail(self, kind, message):
+        self.say({"failed": {"kind": kind, "message": message}})
+
+
+CHANNEL = Channel() if __name__ == "__main__" else None
+try:
+    import arbor as A
+    import numpy
+    from arbor import units as U
+except ImportError as error:
+    if CHANNEL is None:
+        raise
+    CHANNEL.fail("missing", f"{error} (Python {sys.version.split()[0]}, {sys.executable})")
+    sys.exit(0)
 
 
 class Unsupported(Exception):
@@ -95,7 +142,6 @@ def probe(cell, quantity, tag):
         "ion_internal": A.cable_probe_ion_int_concentration,
         "ion_external": A.cable_probe_ion_ext_concentration,
         "ion_diffusive": A.cable_probe_ion_diff_concentration,
-        "ion_diffusive": A.cable_probe_ion_diff_concentration,
     }
     if kind in of_ion:
         return of_ion[kind](location(quantity["at"]), quantity["ion"], tag)
@@ -118,6 +164,17 @@ def schedule(times):
     return A.poisson_schedule(times["rate_per_ms"] * U.kHz, tstart=start, seed=times["seed"], **stop)
 
 
+class BrokenCatalogue(Exception):
+    """Arbor does not load the catalogue."""
+
+
+def catalogue(path):
+    try:
+        return A.load_catalogue(path)
+    except Exception as error:
+        raise BrokenCatalogue(str(error)) from error
+
+
 class Recipe(A.recipe):
     def __init__(self, request):
         A.recipe.__init__(self)
@@ -125,7 +182,7 @@ class Recipe(A.recipe):
         self.cells = [build(c) for c in request["cells"]]
         self.properties = A.neuron_cable_properties()
         self.properties.coalesce_synapses = request["coalesce_synapses"]
-        self.properties.catalogue = A.load_catalogue(request["catalogue"])
+        self.properties.catalogue = catalogue(request["catalogue"])
         for ion, valence in request["valences"].items():
             # concentrations and potentials are each cell's own; a new ion wants some here
             self.properties.set_ion(ion, valence=valence, int_con=0 * U.mM, ext_con=0 * U.mM, rev_pot=0 * U.mV)
@@ -174,85 +231,89 @@ class Recipe(A.recipe):
         ]
 
 
-class Voltages:
-    """Voltages of one cell by CV."""
+class Simulation:
+    """A simulation at rest, and how its samples are told apart."""
 
-    def __init__(self, cell, samples, cables):
-        self.samples = samples
-        column = {(c.branch, c.prox, c.dist): k for k, c in enumerate(cables)}
-        cvs = A.cv_data(cell)
-        first = [cvs.cables(i)[0] for i in range(cvs.num_cv)]
-        self.column = [column[(c.branch, c.prox, c.dist)] for c in first]
+    def __init__(self, request):
+        self.quantities = request["record"]
+        self.recipe = Recipe(request)
+        context = A.context(threads=request["threads"])
+        groups = [A.group_description(A.cell_kind.cable, gids, A.backend.multicore) for gids in request["groups"]]
+        decomposition = A.partition_by_group(self.recipe, context, groups)
+        self.simulation = A.simulation(self.recipe, context, decomposition, request["seed"])
+        self.simulation.record(A.spike_recording.local)
+        self.dt = request["dt_ms"] * U.ms
+        samples = A.explicit_schedule([t * U.ms for t in request["samples_ms"]])
+        self.handles = {}
+        for k, quantity in enumerate(self.quantities):
+            key = self.key(k, quantity)
+            if key not in self.handles:
+                self.handles[key] = self.simulation.sample(key, samples)
+        self.columns = {}
+        for gid, tag in self.handles:
+            places = self.simulation.probe_metadata((gid, tag))
+            if len(places) != 1:
+                what = "the voltage" if tag == "v" else json.dumps(self.quantities[int(tag[1:])])
+                raise Unsupported(f"Arbor finds {len(places)} places for {what}: is it painted there?")
+            if tag == "v":
+                self.columns[gid] = columns(self.recipe.cells[gid], places[0])
 
-    def of(self, cv):
-        return self.samples[:, 1 + self.column[cv]]
+    @staticmethod
+    def key(k, quantity):
+        return quantity["cell"], "v" if quantity["kind"] == "cv_voltage" else f"q{k}"
 
-
-def run(request):
-    recipe = Recipe(request)
-    context = A.context(threads=1)
-    groups = [A.group_description(A.cell_kind.cable, gids, A.backend.multicore) for gids in request["groups"]]
-    sim = A.simulation(recipe, context, A.partition_by_group(recipe, context, groups), request["seed"])
-    sim.record(A.spike_recording.local)
-    samples = A.explicit_schedule([t * U.ms for t in request["samples_ms"]])
-    handles = {}
-    for k, quantity in enumerate(request["record"]):
-        tag = "v" if quantity["kind"] == "cv_voltage" else f"q{k}"
-        key = (quantity["cell"], tag)
-        if key not in handles:
-            handles[key] = sim.sample(key, samples)
-    sim.run(request["duration_ms"] * U.ms, request["dt_ms"] * U.ms)
-
-    times, values, voltages = None, [], {}
-    for k, quantity in enumerate(request["record"]):
-        gid = quantity["cell"]
-        whole = quantity["kind"] == "cv_voltage"
-        if whole and gid in voltages:
-            values.append(voltages[gid].of(quantity["cv"]).tolist())
-            continue
-        taken = sim.samples(handles[(gid, "v" if whole else f"q{k}")])
-        if len(taken) != 1:
-            raise Unsupported(f"Arbor finds {len(taken)} places for {json.dumps(quantity)}: is it painted there?")
-        samples, meta = taken[0]
-        if times is None:
-            times = samples[:, 0].tolist()
-        if whole:
-            voltages[gid] = Voltages(recipe.cells[gid], samples, meta)
-            values.append(voltages[gid].of(quantity["cv"]).tolist())
-        else:
-            values.append(samples[:, 1].tolist())
-    spikes = sorted([float(t), int(s["gid"]), int(s["index"])] for s, t in sim.spikes())
-    return {
-        "protocol": PROTOCOL,
-        "host": f"Arbor {A.__version__}",
-        "times_ms": times or [],
-        "values": values,
-        "spikes": spikes,
-    }
+    def advance(self, until_ms):
+        """Runs on. Times of the samples taken since, each quantity's values, and (time, cell, detector) of spikes."""
+        self.simulation.run(until_ms * U.ms, self.dt)
+        taken = {key: self.simulation.samples(handle)[0][0] for key, handle in self.handles.items()}
+        times = next(iter(taken.values()))[:, 0] if taken else numpy.zeros(0)
+        values = []
+        for k, quantity in enumerate(self.quantities):
+            key = self.key(k, quantity)
+            column = self.columns[key[0]][quantity["cv"]] if key[1] == "v" else 0
+            values.append(taken[key][:, 1 + column])
+        spikes = sorted((float(t), float(s["gid"]), float(s["index"])) for s, t in self.simulation.spikes())
+        self.simulation.clear_samplers()
+        return times, values, numpy.array(spikes)
 
 
-def answer(line):
-    try:
-        request = json.loads(line)
-        if request.get("protocol") != PROTOCOL:
-            message = f"protocol {request.get('protocol')!r} is not {PROTOCOL}"
-            return {"failed": {"kind": "protocol", "message": message}}
-        return {"done": run(request)}
-    except Unsupported as error:
-        return {"failed": {"kind": "unsupported", "message": str(error)}}
-    except Exception as error:  # the other side reports it; a traceback would be lost
-        return {"failed": {"kind": type(error).__name__, "message": str(error)}}
+def columns(cell, cables):
+    """Where the probe of a whole cell has each CV."""
+    column = {(c.branch, c.prox, c.dist): k for k, c in enumerate(cables)}
+    cvs = A.cv_data(cell)
+    first = [cvs.cables(i)[0] for i in range(cvs.num_cv)]
+    return [column[(c.branch, c.prox, c.dist)] for c in first]
 
 
-def main():
-    for line in sys.stdin:
-        # NaN is no JSON: a diverged run must fail loudly, not be misread
+def serve(channel):
+    """Answers until stdin ends."""
+    channel.say({"hello": {"protocol": PROTOCOL, "host": "Arbor", "version": A.__version__}})
+    simulation = None
+    while True:
+        question = channel.ask()
         try:
-            text = json.dumps(answer(line), allow_nan=False)
-        except ValueError as error:
-            text = json.dumps({"failed": {"kind": "diverged", "message": str(error)}})
-        print(text, flush=True)
+            if "start" in question:
+                request = question["start"]
+                if request.get("protocol") != PROTOCOL:
+                    channel.fail("protocol", f"protocol {request.get('protocol')!r} is not {PROTOCOL}")
+                    continue
+                simulation = None  # the old one's memory before the new one's
+                simulation = Simulation(request)
+                channel.say({"started": {}})
+            elif "advance" in question:
+                times, values, spikes = simulation.advance(question["advance"]["until_ms"])
+                shape = {"samples": len(times), "spikes": len(spikes)}
+                numbers = len(times) * (1 + len(values)) + 3 * len(spikes)
+                channel.say({"advanced": {**shape, "numbers": numbers}}, [times, *values, spikes])
+            else:
+                channel.fail("question", f"unknown question {next(iter(question), None)!r}")
+        except Unsupported as error:
+            channel.fail("unsupported", str(error))
+        except BrokenCatalogue as error:
+            channel.fail("catalogue", str(error))
+        except Exception as error:  # the other side reports it; a traceback would be lost
+            channel.fail(type(error).__name__, str(error))
 
 
 if __name__ == "__main__":
-    main()
+    serve(CHANNEL)
