@@ -1,16 +1,18 @@
 //! `graddiff run`: one simulation, with its sensitivities.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::live::LiveArgs;
 use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure, count};
+use crate::control::Traces;
 use crate::live::{About, RunView};
 use crate::outcome::{
     Folder, Named, raster_plot, sensitivity_plot, spike_arrays, spike_table, trace_arrays, trace_plot,
 };
-use crate::report::{Column, Table};
+use crate::plan::Plan;
+use crate::report::{Column, Table, write_npz};
 
 /// Run an experiment and record its probes, with their sensitivities to all slots.
 ///
@@ -42,18 +44,37 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let x = plan.values();
     let t_end_ms = plan.experiment.simulation.duration_ms;
     let live = args.live.start(context, || About::of(&plan, "run", &x, None))?;
-    let mut simulate = |tangent: bool, label: &str| match &live {
-        None => running.simulate(&x, t_end_ms, tangent),
-        Some(live) => {
-            let mut view = RunView::new(live, &plan, &x, tangent, label);
-            let watch = &mut |t_ms: f64, values: &[f64], sens: &[f64]| view.sample(t_ms, values, sens);
-            let done = running.simulate_watched(&x, t_end_ms, tangent, watch)?;
+    // what another process has sampled must not be lost with it
+    let mut kept = running.host.describe().version.map(|_| Kept::of(&plan, &args.output));
+    let mut simulate = |tangent: bool, label: &str| {
+        let mut view = live.as_ref().map(|live| RunView::new(live, &plan, &x, tangent, label));
+        if view.is_none() && kept.is_none() {
+            return running.simulate(&x, t_end_ms, tangent);
+        }
+        let mut begun = false;
+        let watch = &mut |t_ms: f64, values: &[f64], sens: &[f64]| {
+            if let Some(view) = &mut view {
+                view.sample(t_ms, values, sens);
+            }
+            if let Some(kept) = &mut kept {
+                kept.sample(!begun, t_ms, values, sens);
+            }
+            begun = true;
+        };
+        let done = running.simulate_watched(&x, t_end_ms, tangent, watch);
+        if let Some(view) = &view {
             view.publish();
-            Ok(done)
+        }
+        match &kept {
+            Some(kept) => done.map_err(|failure| kept.save(failure)),
+            None => done,
         }
     };
     let (_, spikes) = simulate(false, "first without sensitivities")?;
     let (traces, _) = simulate(true, "")?;
+    if let Some(kept) = &kept {
+        kept.forget();
+    }
     if let Some(at) = traces.sens.iter().position(|u| !u.is_finite()) {
         let (lane, slot) = (at / traces.n_slots, at % traces.n_slots);
         let (sample, probe) = (lane / traces.n_probes, lane % traces.n_probes);
@@ -126,4 +147,58 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     );
     args.live.end(context, live, &told, &serde_json::json!({}));
     Ok(ExitStatus::Done)
+}
+
+/// What a run has sampled so far, for the case that it does not end well.
+struct Kept {
+    path: PathBuf,
+    traces: Traces,
+}
+
+impl Kept {
+    fn of(plan: &Plan, folder: &Path) -> Self {
+        Self {
+            path: folder.join("partial.npz"),
+            traces: Traces {
+                n_probes: plan.probes.len(),
+                n_slots: plan.slots.len(),
+                ..Traces::default()
+            },
+        }
+    }
+
+    /// A sample, the `first` of its run or not: what an earlier run has sampled then makes way.
+    fn sample(&mut self, first: bool, t_ms: f64, values: &[f64], sens: &[f64]) {
+        if first {
+            self.traces.times_ms.clear();
+            self.traces.values.clear();
+            self.traces.sens.clear();
+        }
+        self.traces.times_ms.push(t_ms);
+        self.traces.values.extend_from_slice(values);
+        self.traces.sens.extend_from_slice(sens);
+    }
+
+    /// Writes what there is, and says so in the advice.
+    fn save(&self, mut failure: Failure) -> Failure {
+        let Some(last_ms) = self.traces.times_ms.last() else {
+            return failure;
+        };
+        let arrays = trace_arrays(&self.traces);
+        let views: Vec<_> = arrays.iter().map(|a| (a.name.as_str(), a.data.view())).collect();
+        // the failure itself matters more than one to keep what came before it
+        if write_npz(&self.path, &views).is_ok() {
+            failure.help = format!(
+                "{}; samples up to {last_ms} ms are in {}",
+                failure.help,
+                self.path.display()
+            );
+        }
+        failure
+    }
+
+    /// Removes what an earlier run of the same folder has left.
+    fn forget(&self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
 }

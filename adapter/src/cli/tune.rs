@@ -84,7 +84,12 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let mut folder = Folder::create(&args.output, &plan, "tune", args.input.host.as_str(), &title)?;
     let mut running = load::start(&args.input, &plan, Some(&args.output))?;
     folder.manifest.host = Some(running.host.describe().to_string());
-    let problem = problem(&plan, &mut running.host)?;
+    let mut problem = problem(&plan, &mut running.host)?;
+    if running.host.describe().version.is_some() {
+        // a search goes on where it began, to the last bit
+        problem.fingerprint.push_str(&format!("/{}", running.host.describe()));
+    }
+    let problem = problem;
     if args.identifiability.is_some() {
         problem.sees::<HostError>()?;
     }
@@ -294,7 +299,14 @@ fn iterate(
     if let Some(failure) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(failure);
     }
-    let ended = ended.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let ended = ended.into_iter().collect::<Result<Vec<_>, _>>();
+    let ended = ended.map_err(|error| {
+        let mut failure = Failure::from(error);
+        if tuners.iter().any(|t| !t.history().is_empty()) {
+            failure.help = format!("{}; --resume goes on after the last finished iteration", failure.help);
+        }
+        failure
+    })?;
     Ok(if ended.contains(&Termination::Cancelled) {
         None
     } else {

@@ -7,7 +7,7 @@ use crate::verify::{Row, Verdict, lanes, verify};
 
 /// Check an experiment's sensitivities against central differences.
 ///
-/// Runs the same host with every slot moved up and down by a sweep of steps, extrapolates the differences to step 0, and
+/// Runs the same host (--host) with every slot moved up and down by a sweep of steps, extrapolates the differences to step 0, and
 /// compares. The error of a slot is max|u - d| / max|d| over all probes and samples. A slot whose differences are
 /// themselves less certain than the tolerance is `unresolved`, never passed. Exit code 1 unless every slot passes.
 #[derive(Debug, clap::Args)]
@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         |done| progress.set(done as u64, slots.get(done).map_or("", String::as_str)),
     )?;
     progress.finish("");
-    verdict.host = args.input.host.as_str().into();
+    verdict.host = running.host.describe().to_string();
     let has_detectors = plan.cells.iter().any(|c| !c.detectors.is_empty());
     verdict.spikes = has_detectors.then_some(spikes.len());
     let status = if verdict.passed {
@@ -120,8 +120,12 @@ fn table(verdict: &Verdict) -> String {
     }
     let spikes = verdict.spikes.map_or_else(String::new, |n| format!(", {n} spikes"));
     out.push_str(&format!(
-        "{}: greatest error {} (tolerance {:.0e}), {} ms{spikes}, {} samples of {}",
+        "{}{}: greatest error {} (tolerance {:.0e}), {} ms{spikes}, {} samples of {}",
         if verdict.passed { "passed" } else { "NOT PASSED" },
+        match verdict.host.as_str() {
+            "shim" => String::new(),
+            host => format!(" in {host}"),
+        },
         number(verdict.max_rel_error),
         verdict.tolerance,
         verdict.duration_ms,

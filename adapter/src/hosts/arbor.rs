@@ -16,7 +16,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use compiler::emit::build::build;
-use host_shim::Spike;
+use host_shim::{ProbeKind, Spike};
 
 use super::process::{Launch, Process};
 use super::{Description, Host, HostError, Watcher};
@@ -56,6 +56,7 @@ impl ArborHost {
     /// # Errors
     /// [`HostError`].
     pub fn new(plan: &Plan, catalogue: &Path, python: PathBuf, patience: Duration) -> Result<Self, HostError> {
+        check(plan)?;
         // what is missing shows before the compiler runs
         let host = Self::start(plan, catalogue, python, patience)?;
         build(&plan.compiled.c_source, catalogue)?;
@@ -295,6 +296,34 @@ impl Host for ArborHost {
         };
         (1..rayon::current_num_threads().min(runs)).map(replica).collect()
     }
+}
+
+/// Refuses what Arbor's Python module cannot sample, by the names of the experiment.
+fn check(plan: &Plan) -> Result<(), HostError> {
+    for probe in &plan.probes {
+        let what = match plan.value_probe(probe, Variant::Plain) {
+            ProbeKind::Parameter { parameter, .. } | ProbeKind::PointParameter { parameter, .. } => {
+                format!("the parameter `{parameter}`")
+            }
+            ProbeKind::MembraneCurrent { .. } => "the current through the membrane".into(),
+            ProbeKind::Voltage { .. }
+            | ProbeKind::CvVoltage { .. }
+            | ProbeKind::State { .. }
+            | ProbeKind::PointState { .. }
+            | ProbeKind::IonCurrent { .. }
+            | ProbeKind::IonReversal { .. }
+            | ProbeKind::IonInternal { .. }
+            | ProbeKind::IonExternal { .. }
+            | ProbeKind::IonDiffusive { .. }
+            | ProbeKind::IonInternalInterpolated { .. } => continue,
+        };
+        return Err(HostError::Refused {
+            host: "Arbor",
+            kind: "unsupported".into(),
+            message: format!("probe `{}` asks for {what}, which Arbor does not sample", probe.name),
+        });
+    }
+    Ok(())
 }
 
 /// Where the parts of a run end, ms.
