@@ -2,7 +2,6 @@
 //! somebody else's: missing, of another version, dead, dumb or mad. Nothing may be left running.
 
 #![expect(
-    clippy::panic,
     clippy::unwrap_used,
     reason = "clippy sees tests only in #[test] functions, not in their helpers"
 )]
