@@ -441,9 +441,13 @@ fn child_of(graddiff: &Child) -> i32 {
 }
 
 fn kill(pid: i32) {
+    signal("-9", pid);
+}
+
+fn signal(which: &str, pid: i32) {
     assert!(
         Command::new("kill")
-            .args(["-9", &pid.to_string()])
+            .args([which, &pid.to_string()])
             .status()
             .unwrap()
             .success()
@@ -462,7 +466,7 @@ fn a_killed_arbor_ends_the_command() {
     );
 }
 
-/// Even where graddiff has no time to say goodbye.
+/// Even where graddiff has no time to say goodbye, and Arbor waits for a question that never comes.
 #[test]
 fn a_killed_graddiff_leaves_no_arbor() {
     let folder = TempDir::new().unwrap();
@@ -470,6 +474,14 @@ fn a_killed_graddiff_leaves_no_arbor() {
     let arbor = child_of(&graddiff);
     // so far that it computes: with the catalogue there, the next thing is the run
     until("the catalogue", || folder.path().join("out/tiny-catalogue.so").exists());
+    signal("-STOP", i32::try_from(graddiff.id()).unwrap());
+    // soon it has answered, and sleeps; should it be slow, the test only sees less
+    let mut sleeps = 0;
+    until("Arbor's patience", || {
+        let stat = fs::read_to_string(format!("/proc/{arbor}/stat")).unwrap();
+        sleeps = if stat.contains(") S ") { sleeps + 1 } else { 0 };
+        sleeps > 50
+    });
     graddiff.kill().unwrap();
     graddiff.wait().unwrap();
     until("the end of Arbor", || alive(|_, group| group == arbor).is_empty());

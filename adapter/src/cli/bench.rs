@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let built = Instant::now();
     let mut running = match &args.catalogue {
         Some(file) => Running::around(ShimHost::on_catalogue(&plan, file, AbiChoice::Auto)?),
-        None => load::start_shim(&plan)?,
+        None => load::start_shim(&plan, None)?,
     };
     let build_s = built.elapsed().as_secs_f64();
     let runs = usize::from(args.runs);

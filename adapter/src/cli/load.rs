@@ -212,9 +212,9 @@ pub(super) fn start(
     Ok(Running { host, _folder: kept })
 }
 
-/// The same in the shim, with a catalogue of its own.
-pub(super) fn start_shim(plan: &Plan) -> Result<Running<ShimHost>, Failure> {
-    let (path, kept) = place(plan, None)?;
+/// The same in the shim, for what only the shim can do.
+pub(super) fn start_shim(plan: &Plan, folder: Option<&Path>) -> Result<Running<ShimHost>, Failure> {
+    let (path, kept) = place(plan, folder)?;
     Ok(Running {
         host: ShimHost::new(plan, &path)?,
         _folder: kept,
