@@ -8,6 +8,7 @@ pub mod bench;
 pub mod catalogue;
 pub mod cli;
 pub mod control;
+pub mod controlled;
 pub mod experiment;
 pub mod hosts;
 pub mod live;

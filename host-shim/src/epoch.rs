@@ -55,6 +55,20 @@ impl Steps {
         (edge(i), if i + 1 >= self.n { self.t1_ms } else { edge(i + 1) })
     }
 
+    /// The first step from `from` on that ends at `t_ms` or later, by no less than a millionth of a step.
+    pub(crate) fn ending_at(&self, t_ms: f64, from: usize) -> Option<usize> {
+        let t_ms = t_ms - 1e-6 * self.dt_ms;
+        if t_ms > self.t1_ms || from >= self.n {
+            return None;
+        }
+        let mut step = whole(((t_ms - self.t0_ms) / self.dt_ms).max(0.0)).saturating_sub(1);
+        step = step.min(self.n - 1).max(from);
+        while step + 1 < self.n && self.edges(step).1 < t_ms {
+            step += 1;
+        }
+        Some(step)
+    }
+
     /// The step that contains `t_ms`, judged by the edges as computed.
     fn find(&self, t_ms: f64) -> Option<usize> {
         if self.n == 0 || t_ms < self.t0_ms || t_ms >= self.t1_ms {

@@ -54,7 +54,7 @@ pub use policy::CvPolicy;
 pub use probe::{Probe, ProbeKind};
 pub use region::Region;
 pub use sim_error::{Joint, SimError};
-pub use simulation::{RunSummary, SampleView, Samples, Simulation, Sink};
+pub use simulation::{Controller, Handle, Present, RunSummary, SampleView, Samples, Simulation, Sink};
 pub use stimulus::IClamp;
 pub use swc::{load_swc_arbor, load_swc_neuron};
 pub use tree_table::TreeTable;

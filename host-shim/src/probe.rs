@@ -115,7 +115,7 @@ pub enum ProbeKind {
 
 /// An array of a group.
 #[derive(Debug, Clone, Copy)]
-enum Array {
+pub(crate) enum Array {
     Voltage,
     MembraneCurrent,
     IonCurrent(usize),
@@ -128,7 +128,7 @@ enum Array {
 }
 
 impl Array {
-    fn of(self, group: &Group) -> &[f64] {
+    pub(crate) fn of(self, group: &Group) -> &[f64] {
         match self {
             Self::Voltage => &group.shared.voltage_mv,
             Self::MembraneCurrent => &group.shared.current,
@@ -141,10 +141,25 @@ impl Array {
             Self::Parameter(mechanism, row) => group.mechanisms[mechanism].parameter(row),
         }
     }
+
+    /// The numbers that may be set; none of arrays that every step computes anew.
+    pub(crate) fn settable(self, group: &mut Group) -> Option<&mut [f64]> {
+        match self {
+            Self::State(mechanism, row) => Some(group.mechanisms[mechanism].state_mut(row)),
+            Self::Parameter(mechanism, row) => Some(group.mechanisms[mechanism].parameter_mut(row)),
+            Self::IonInternal(ion) => Some(&mut group.shared.ions[ion].internal_mm),
+            Self::Voltage
+            | Self::MembraneCurrent
+            | Self::IonCurrent(_)
+            | Self::IonReversal(_)
+            | Self::IonExternal(_)
+            | Self::IonDiffusive(_) => None,
+        }
+    }
 }
 
 /// A probe, resolved.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tap {
     group: usize,
     array: Array,
@@ -162,6 +177,23 @@ impl Tap {
     pub(crate) fn read(&self, group: &Group) -> f64 {
         let array = self.array.of(group);
         self.terms.iter().map(|&(at, weight)| weight * array[at]).sum()
+    }
+
+    /// The array and the position in it, if it is one number of an array with [`Array::settable`] ones.
+    pub(crate) fn single(&self) -> Option<(Array, usize)> {
+        let settable = match self.array {
+            Array::State(..) | Array::Parameter(..) | Array::IonInternal(_) => true,
+            Array::Voltage
+            | Array::MembraneCurrent
+            | Array::IonCurrent(_)
+            | Array::IonReversal(_)
+            | Array::IonExternal(_)
+            | Array::IonDiffusive(_) => false,
+        };
+        match self.terms.as_slice() {
+            [(at, weight)] if settable && weight.to_bits() == 1f64.to_bits() => Some((self.array, *at)),
+            _ => None,
+        }
     }
 }
 

@@ -496,6 +496,24 @@ pub enum SimError {
         /// The value.
         v_mv: f64,
     },
+    /// A handle is asked for on something that steps compute anew, or on a sum.
+    #[error("probe {probe} on cell {cell} cannot be set: only states, parameters and internal concentrations can")]
+    NotSettable {
+        /// Position in the list of probes.
+        probe: usize,
+        /// The cell.
+        cell: usize,
+    },
+    /// A current clamp that does not exist.
+    #[error("cell {cell} has {n_clamps} current clamps, so none with number {clamp}")]
+    NoSuchClamp {
+        /// The cell.
+        cell: usize,
+        /// Number asked for, from 0.
+        clamp: usize,
+        /// How many there are.
+        n_clamps: usize,
+    },
     /// Our bug: instances that do not fit the mechanism's tables.
     #[error("internal error: instances of `{mechanism}` do not fit its tables")]
     Layout {

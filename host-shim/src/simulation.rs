@@ -2,8 +2,10 @@
 
 mod access;
 mod advance;
+mod control;
 mod sample;
 
+pub use control::{Controller, Handle, Present};
 use sample::Recorder;
 pub use sample::{SampleView, Samples, Sink};
 
@@ -188,25 +190,42 @@ impl Simulation {
         probes: &[Probe],
         sink: &mut dyn Sink,
     ) -> Result<RunSummary, SimError> {
+        self.run_controlled(t_end_ms, dt_ms, schedule, probes, sink, &mut control::Absent)
+    }
+
+    /// As [`Simulation::run`], with `controller` between steps. Where it changes nothing, no bit of the run differs: steps
+    /// and epochs are the same with and without it.
+    ///
+    /// # Errors
+    /// As [`Simulation::run`].
+    pub fn run_controlled(
+        &mut self,
+        t_end_ms: f64,
+        dt_ms: f64,
+        schedule: &Schedule,
+        probes: &[Probe],
+        sink: &mut dyn Sink,
+        controller: &mut dyn Controller,
+    ) -> Result<RunSummary, SimError> {
         self.check_times(t_end_ms, dt_ms)?;
         schedule.check()?;
+        let taps = self.resolve(probes)?;
+        let mut recorder = Recorder::new(schedule, taps, self.groups.len(), sink);
+        if self.groups.len() > 1 && rayon::current_num_threads() > 1 {
+            // Once into the pool and not at every epoch: waking a thread from outside takes longer than a short epoch.
+            rayon::scope(|_| self.advance(t_end_ms, dt_ms, &mut recorder, controller))
+        } else {
+            self.advance(t_end_ms, dt_ms, &mut recorder, controller)
+        }
+    }
+
+    fn resolve(&self, probes: &[Probe]) -> Result<Vec<Tap>, SimError> {
         let place = Place {
             groups: &self.groups,
             cells: &self.cells,
             descriptions: &self.descriptions,
         };
-        let taps: Vec<Tap> = probes
-            .iter()
-            .enumerate()
-            .map(|(i, p)| place.resolve(i, p))
-            .collect::<Result<_, _>>()?;
-        let mut recorder = Recorder::new(schedule, taps, self.groups.len(), sink);
-        if self.groups.len() > 1 && rayon::current_num_threads() > 1 {
-            // Once into the pool and not at every epoch: waking a thread from outside takes longer than a short epoch.
-            rayon::scope(|_| self.advance(t_end_ms, dt_ms, &mut recorder))
-        } else {
-            self.advance(t_end_ms, dt_ms, &mut recorder)
-        }
+        probes.iter().enumerate().map(|(i, p)| place.resolve(i, p)).collect()
     }
 
     fn check_times(&self, t_end_ms: f64, dt_ms: f64) -> Result<(), SimError> {

@@ -41,11 +41,15 @@ pub(crate) struct Stimulus {
     phase_rad: f64,
     /// The envelope point at or before the last time asked for: time only moves forward between resets.
     cursor: usize,
+    /// The cell of the simulation, and the clamp's number there.
+    origin: (usize, usize),
+    /// What the current is multiplied by.
+    pub(crate) factor: f64,
 }
 
 impl Stimulus {
-    /// `clamp` on a CV of that area (positive).
-    pub(crate) fn new(clamp: &IClamp, cv: usize, area_um2: f64) -> Self {
+    /// `clamp` on a CV of that area (positive); `origin` is its cell and its number there.
+    pub(crate) fn new(clamp: &IClamp, cv: usize, area_um2: f64, origin: (usize, usize)) -> Self {
         let scale = 1000.0 / area_um2;
         Self {
             cv,
@@ -57,7 +61,13 @@ impl Stimulus {
             frequency_khz: clamp.frequency_khz,
             phase_rad: clamp.phase_rad,
             cursor: 0,
+            origin,
+            factor: 1.0,
         }
+    }
+
+    pub(crate) fn origin(&self) -> (usize, usize) {
+        self.origin
     }
 
     pub(crate) fn cv(&self) -> usize {
@@ -91,7 +101,7 @@ impl Stimulus {
 
     /// Step 5 of the loop.
     pub(crate) fn add(&mut self, t_ms: f64, current: &mut [f64]) {
-        current[self.cv] -= self.density(t_ms);
+        current[self.cv] -= self.density(t_ms) * self.factor;
     }
 }
 
@@ -107,7 +117,7 @@ mod tests {
 
     fn at(clamp: &IClamp, times: &[f64]) -> Vec<f64> {
         // On 1000 µm², nA and A/m² are the same number.
-        let mut stimulus = Stimulus::new(clamp, 0, 1000.0);
+        let mut stimulus = Stimulus::new(clamp, 0, 1000.0, (0, 0));
         times.iter().map(|&t| stimulus.density(t)).collect()
     }
 
@@ -153,7 +163,7 @@ mod tests {
     fn several_add_up() {
         let mut current = [0.0];
         for amplitude in [1.0, 0.25] {
-            Stimulus::new(&clamp(vec![(0.0, amplitude)]), 0, 1000.0).add(5.0, &mut current);
+            Stimulus::new(&clamp(vec![(0.0, amplitude)]), 0, 1000.0, (0, 0)).add(5.0, &mut current);
         }
         assert_eq!(current, [-1.25]);
     }

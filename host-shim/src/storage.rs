@@ -319,6 +319,12 @@ impl MechanismStorage {
         self.column(1 + self.info().parameters.len() + row)
     }
 
+    /// As [`MechanismStorage::state`], for writing.
+    pub(crate) fn state_mut(&mut self, row: usize) -> &mut [f64] {
+        let start = (1 + self.info().parameters.len() + row) * self.value_stride;
+        &mut self.values[start..start + self.width]
+    }
+
     /// All states to the values of the table (NaN where it has none): INITIAL must set what the kernel uses.
     pub(crate) fn reset_states(&mut self) {
         let first = 1 + self.info().parameters.len();

@@ -135,6 +135,11 @@ impl From<HostError> for Failure {
                 error,
                 "name it in a probe of the experiment, as `mechanism.variable`: then it is kept, with its sensitivities",
             ),
+            HostError::Control { .. } => Self::new(
+                ExitStatus::Rejected,
+                error,
+                "raise `forgetting_per_ms`, set `control.clip`, or lower the gains: sensitivities of cells that spike grow",
+            ),
             HostError::Slots { .. } => Self::new(ExitStatus::Bug, error, "please report this"),
             HostError::Process(process) => process.into(),
             HostError::Export(ref export) => match export {

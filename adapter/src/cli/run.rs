@@ -13,8 +13,13 @@ use crate::outcome::{
 };
 use crate::plan::Plan;
 use crate::report::{Column, Table, write_npz};
+use crate::controlled;
+use crate::hosts::ControlledRun;
 
 /// Run an experiment and record its probes, with their sensitivities to all slots.
+///
+/// With `control` or `perturbations` in the experiment, slots move and changes happen while it runs: then traces.npz holds
+/// slots and sensitivities of the objective through time instead of all sensitivities.
 ///
 /// Writes traces.npz, spikes.csv, manifest.json, pictures (SVG and PNG), report.html and the catalogue into the output folder.
 #[derive(Debug, clap::Args)]
@@ -39,6 +44,21 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         args.input.host.as_str(),
         &plan.experiment.name,
     )?;
+    if plan.control.is_some() || !plan.perturbations.is_empty() {
+        args.live.refuse("a run under control or with perturbations")?;
+        if args.input.host != load::HostName::Shim {
+            return Err(Failure::message(
+                ExitStatus::Usage,
+                "control and perturbations need graddiff's own host",
+                "use --host shim, or take `control` and `perturbations` out of the experiment",
+            ));
+        }
+        let running = load::start_shim(&plan, Some(&args.output))?;
+        folder.manifest.host = Some(args.input.host.as_str().into());
+        let run = running.host.run_controlled(&plan)?;
+        folder.arrays("traces.npz", &controlled::arrays(&plan, &run))?;
+        return finish(args, context, &plan, folder, &run, started);
+    }
     let mut running = load::start(&args.input, &plan, Some(&args.output))?;
     folder.manifest.host = Some(running.host.describe().to_string());
     let x = plan.values();
@@ -201,4 +221,60 @@ impl Kept {
     fn forget(&self) {
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// The rest of the folder, of a run under control.
+fn finish(
+    args: &Args,
+    context: &Context,
+    plan: &Plan,
+    mut folder: Folder,
+    run: &ControlledRun,
+    started: Instant,
+) -> Result<ExitStatus, Failure> {
+    folder.text("spikes.csv", &spike_table(plan, &run.spikes))?;
+    let moved = plan.control.as_ref().map_or(0, |c| c.slots.len());
+    folder.report.summary(
+        &[
+            ("duration", format!("{} ms", plan.experiment.simulation.duration_ms)),
+            ("spikes", run.spikes.len().to_string()),
+            ("slots under control", moved.to_string()),
+            ("perturbations", plan.perturbations.len().to_string()),
+        ]
+        .each_ref()
+        .map(|(a, b)| (*a, b.as_str())),
+    );
+    let traces = controlled::marked(plan, trace_plot(plan, "Probes", &run.traces));
+    let caption = "All probes; dashed lines where the cells were perturbed.";
+    folder.figure("traces", &traces, caption)?;
+    if let Some(plot) = controlled::plot(plan, run) {
+        let caption = "Slots in units of their scale, and the scaled sensitivities of the objective that move them.";
+        folder.figure("control", &plot, caption)?;
+    }
+    for table in [controlled::table(plan, run), controlled::perturbations(plan)].into_iter().flatten() {
+        folder.report.table(&table);
+    }
+    if let Some(plot) = raster_plot(plan, &run.spikes) {
+        folder.figure("spikes", &plot, "Spikes of all cells, in the order of the manifest's list of cells.")?;
+    }
+    folder.manifest.wall_s = Some(started.elapsed().as_secs_f64());
+    let report = folder.finish()?;
+    let last = run.slots.len().saturating_sub(plan.slots.len());
+    let ends: Vec<_> = plan.slots.iter().map(|s| s.name.clone()).zip(run.slots[last..].iter().copied()).collect();
+    if context.json {
+        context.print_json(&serde_json::json!({
+            "output": args.output.display().to_string(),
+            "spikes": run.spikes.len(),
+            "samples": run.traces.times_ms.len(),
+            "slots": ends.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+        }))?;
+    } else {
+        context.summary(&format!(
+            "{} spikes, {moved} slots under control, {} perturbations; see {}",
+            run.spikes.len(),
+            plan.perturbations.len(),
+            report.display()
+        ))?;
+    }
+    Ok(ExitStatus::Done)
 }

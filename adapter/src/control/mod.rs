@@ -27,6 +27,7 @@ pub mod identifiability;
 pub mod landscape;
 pub mod levenberg_marquardt;
 pub mod objective;
+pub mod online;
 pub mod spectrum;
 pub mod starts;
 pub mod transforms;
@@ -39,6 +40,7 @@ pub use identifiability::{Identifiability, IdentifiabilityError, Precision, Verd
 pub use landscape::{GridAxis, landscape};
 pub use levenberg_marquardt::LmSettings;
 pub use objective::{Objective, ObjectiveError, Target, Window};
+pub use online::{Memory, Online, OnlineSlot};
 pub use spectrum::{Spectrum, spectrum};
 pub use starts::{Starts, best_of, run_all};
 pub use transforms::{Transform, TransformError};

@@ -4,6 +4,7 @@
 //! test keeps it current. [`read`] turns text into an [`Experiment`] or a message with line and column.
 
 mod cell;
+mod control;
 mod network;
 pub mod read;
 
@@ -19,6 +20,7 @@ pub use cell::{
     Cell, CvPolicy, Detector, Ion, Location, Morphology, Paint, Properties, Pulse, Region, RegionExpr,
     ReversalMechanism, ReversalMethod, Segment, Stimulus, Template,
 };
+pub use control::{Change, Control, Controlled, Law, Perturbation};
 pub use network::{
     Connection, GapJunction, Generator, Indegree, Junction, NamedRule, Placement, Poisson, Population, Probability,
     Receiver, Regular, Rule, Sender, Site, Synapse, Uniform,
@@ -72,6 +74,12 @@ pub struct Experiment {
     /// What `tune` minimises, and how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tune: Option<Tune>,
+    /// What moves slots while `run` runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
+    /// What is done to the cells while `run` runs; not under `verify` and `tune`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub perturbations: Vec<Perturbation>,
     /// How `verify` checks the sensitivities.
     #[serde(default)]
     pub verify: Verify,
@@ -174,6 +182,14 @@ pub struct Slot {
     /// How `tune` walks: in the value itself, in its logarithm, or between bounds.
     #[serde(default)]
     pub transform: Transform,
+    /// One slot per cell that the targets mean, named `name_0`, `name_1`, …, instead of one for all.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub each_cell: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_false(x: &bool) -> bool {
+    !*x
 }
 
 /// One parameter that a slot moves.
@@ -225,6 +241,9 @@ pub struct Probe {
     /// `Xi`, `Xo`, `Xd` (mM).
     #[serde(default = "voltage")]
     pub variable: String,
+    /// One probe per cell of the population that `cell` names, or of all cells, named `name[0]`, `name[1]`, ….
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub each_cell: bool,
 }
 
 fn voltage() -> String {

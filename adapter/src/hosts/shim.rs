@@ -9,6 +9,7 @@
 //! Except where slots move synapses, junctions or reversal methods: equal synapses of a control volume are merged into
 //! one instance, and which are equal depends on the slots' values, so the cells are built anew for each.
 
+mod online;
 mod timing;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use crate::control::{Model, Traces};
 use crate::plan::export::{ExportError, sample_times_ms};
 use crate::plan::{Plan, PlannedCell, Variant, describe, draws_noise};
 
+pub use online::ControlledRun;
 pub use timing::Timing;
 
 /// Sees the samples of a run while it goes on: time (ms), values by probe, and sensitivities as a row of
@@ -51,6 +53,12 @@ pub enum HostError {
         found: usize,
         /// Wanted.
         expected: usize,
+    },
+    /// Under control, the gradient of the objective became infinite or NaN.
+    #[error("the sensitivity of the objective of control is not finite at {t_ms} ms")]
+    Control {
+        /// When it was asked for, ms.
+        t_ms: f64,
     },
     /// A probe asks for what was left out since nothing depends on it.
     #[error(

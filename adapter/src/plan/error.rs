@@ -325,6 +325,16 @@ pub enum PlanError {
         /// The mechanism.
         mechanism: String,
     },
+    /// Something that online control cannot use.
+    #[error("{place}: `{name}` is {why}")]
+    Uncontrollable {
+        /// Where in the experiment.
+        place: String,
+        /// What is named.
+        name: String,
+        /// What it is, and what to do.
+        why: &'static str,
+    },
     /// Nothing to do.
     #[error("{place} is empty; add {what}")]
     Empty {

@@ -5,6 +5,7 @@
 
 mod carrier;
 mod cell;
+pub(crate) mod control;
 mod describe;
 mod error;
 pub mod export;
@@ -31,6 +32,7 @@ use crate::report::Pruned;
 use roster::Roster;
 
 pub use cell::{Piece, PlannedCell, Seeding};
+pub use control::{PlannedChange, PlannedControl, PlannedPerturbation};
 pub use describe::Variant;
 pub(crate) use describe::describe;
 pub use error::PlanError;
@@ -91,6 +93,10 @@ pub struct Plan {
     pub probes: Vec<PlannedProbe>,
     /// What is not computed, since nothing depends on it.
     pub pruned: Pruned,
+    /// Which slots move while the experiment runs, and how.
+    pub control: Option<PlannedControl>,
+    /// What is done to the cells while it runs, in the order of time.
+    pub perturbations: Vec<PlannedPerturbation>,
 }
 
 impl Plan {
@@ -133,7 +139,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`PlanError`], with the place in the experiment.
-    pub fn of(experiment: Experiment, base: PathBuf, mut inputs: Vec<Input>) -> Result<Self, PlanError> {
+    pub fn of(mut experiment: Experiment, base: PathBuf, mut inputs: Vec<Input>) -> Result<Self, PlanError> {
         check_name(&experiment.name)?;
         check_times(&experiment)?;
         let (mut sources, mut failures) = (Vec::new(), Vec::new());
@@ -158,6 +164,8 @@ impl Plan {
             let source = CompileError::Rejected(failures);
             return Err(PlanError::Compile { sources, source });
         }
+        let roster = Roster::new(&experiment)?;
+        let expanded = control::expand(&mut experiment, &roster)?;
         let mut options = Options {
             slots: experiment
                 .slots
@@ -183,7 +191,6 @@ impl Plan {
             })
         };
         let mut compiled = compile(&options)?;
-        let roster = Roster::new(&experiment)?;
         let mut cells = cell::plan(&experiment, &roster, &base, &compiled, &mut inputs)?;
         let network = network::plan(&experiment, &roster, &cells)?;
         slot_places(&experiment, &roster, &cells)?;
@@ -199,6 +206,8 @@ impl Plan {
         }
         let probes = probe::plan(&experiment, &roster, &compiled, &cells)?;
         let pruned = reach::pruned(&compiled.pruned, &cells, &slots, &options.slots);
+        let controlled = control::plan(&experiment, &expanded, &cells, &slots, &probes)?;
+        let perturbations = control::perturbations(&experiment, &roster, &compiled, &cells)?;
         Ok(Self {
             experiment,
             base,
@@ -211,6 +220,8 @@ impl Plan {
             network,
             slots,
             probes,
+            control: controlled,
+            perturbations,
         })
     }
 

@@ -35,7 +35,7 @@ pub(super) fn place_clamps(
         if area_um2 <= 0.0 {
             return Err(bad("lies on a CV without membrane"));
         }
-        stimuli.push(Stimulus::new(clamp, first_cv + cv, area_um2));
+        stimuli.push(Stimulus::new(clamp, first_cv + cv, area_um2, (index, k)));
     }
     // Arbor's order, in which currents on one CV are summed.
     stimuli.sort_by_key(Stimulus::cv);

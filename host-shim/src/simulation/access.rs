@@ -133,7 +133,7 @@ impl Simulation {
     }
 
     /// (group, mechanism of the group).
-    fn mechanism(&self, cell: usize, mechanism: &str) -> Result<(usize, usize), SimError> {
+    pub(super) fn mechanism(&self, cell: usize, mechanism: &str) -> Result<(usize, usize), SimError> {
         let (group, in_group) = self.place(cell)?;
         let found = self.groups[group].cells[in_group].names.get(mechanism);
         let k = *found.ok_or_else(|| SimError::NotPainted {
@@ -143,7 +143,7 @@ impl Simulation {
         Ok((group, k))
     }
 
-    fn set(&self, cell: usize, mechanism: &str) -> Result<(&MechanismStorage, Range<usize>), SimError> {
+    pub(super) fn set(&self, cell: usize, mechanism: &str) -> Result<(&MechanismStorage, Range<usize>), SimError> {
         let (_, in_group) = self.place(cell)?;
         let (group, k) = self.mechanism(cell, mechanism)?;
         let group = &self.groups[group];

@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::control::{Controller, Present};
 use super::sample::{Recorder, Track};
 use super::{RunSummary, Simulation};
 use crate::detector::Spike;
@@ -27,40 +28,70 @@ impl Simulation {
         t_end_ms: f64,
         dt_ms: f64,
         recorder: &mut Recorder<'_>,
+        controller: &mut dyn Controller,
     ) -> Result<RunSummary, SimError> {
         let mut summary = RunSummary { steps: 0, samples: 0 };
-        while self.time_ms < t_end_ms {
+        let mut next_ms = self.consult(controller);
+        while let Some(wanted_ms) = next_ms
+            && self.time_ms < t_end_ms
+        {
             let t1_ms = t_end_ms.min(self.time_ms + self.wiring.interval_ms);
             let steps = Steps::new(self.time_ms, t1_ms, dt_ms);
-            summary.steps += steps.len();
-            summary.samples += self.run_epoch(&steps, recorder)?;
+            next_ms = self.run_epoch(&steps, recorder, controller, wanted_ms, &mut summary)?;
         }
         Ok(summary)
     }
 
-    /// Runs through one epoch; the number of samples taken.
-    fn run_epoch(&mut self, steps: &Steps, recorder: &mut Recorder<'_>) -> Result<usize, SimError> {
+    /// Shows a controller the present; when it wants to be asked again, or none if the run is to end.
+    fn consult(&mut self, controller: &mut dyn Controller) -> Option<f64> {
+        controller.control(&mut Present {
+            groups: &mut self.groups,
+            cells: &self.cells,
+            time_ms: self.time_ms,
+        })
+    }
+
+    /// Runs through one epoch, asking the controller from `next_ms` on. As [`Simulation::consult`].
+    fn run_epoch(
+        &mut self,
+        steps: &Steps,
+        recorder: &mut Recorder<'_>,
+        controller: &mut dyn Controller,
+        mut next_ms: f64,
+        summary: &mut RunSummary,
+    ) -> Result<Option<f64>, SimError> {
         let before = self.spikes.len();
         let (start_ms, end_ms) = steps.span_ms();
         self.wiring.begin_epoch(start_ms, end_ms);
-        let (mut first, mut taken) = (0, 0);
+        let mut first = 0;
         while first < steps.len() {
-            let chunk = recorder.begin(steps, first);
+            let limit = steps.ending_at(next_ms, first).map_or(steps.len(), |step| step + 1);
+            let chunk = recorder.begin(steps, first, limit);
             let stop = self.run_chunk(steps, chunk.clone(), recorder);
             // Of a failed run only what precedes the failure is shown, whatever other groups have done meanwhile.
             let reached = stop.as_ref().map_or(chunk.end, |(step, _)| step + 1);
             let until_ms = steps.edges(reached - 1).1;
             self.collect_spikes(until_ms);
-            taken += recorder.deliver(steps, reached);
+            summary.samples += recorder.deliver(steps, reached);
             if let Some((step, error)) = stop {
                 self.time_ms = steps.edges(step).0;
                 return Err(error);
             }
+            summary.steps += chunk.len();
             self.time_ms = until_ms;
             first = chunk.end;
+            if steps.ending_at(next_ms, first.saturating_sub(1)) == first.checked_sub(1) {
+                match self.consult(controller) {
+                    Some(wanted_ms) => next_ms = wanted_ms,
+                    None => {
+                        self.wiring.end_epoch(&self.spikes[before..]);
+                        return Ok(None);
+                    }
+                }
+            }
         }
         self.wiring.end_epoch(&self.spikes[before..]);
-        Ok(taken)
+        Ok(Some(next_ms))
     }
 
     /// Lets every group take the steps of `chunk`. The first failure, if there is one; of several in one step that of the

@@ -102,9 +102,10 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// The next steps that groups may take on their own, from `first`. Forgets the samples of the last.
-    pub(super) fn begin(&mut self, steps: &Steps, first: usize) -> Range<usize> {
-        let mut chunk = first..steps.len().min(first + MAX_STEPS);
+    /// The next steps that groups may take on their own, from `first`, none of them beyond `limit`. Forgets the samples
+    /// of the last.
+    pub(super) fn begin(&mut self, steps: &Steps, first: usize, limit: usize) -> Range<usize> {
+        let mut chunk = first..limit.min(first + MAX_STEPS);
         self.schedule.steps(steps, chunk.clone(), &mut self.due);
         let most = (MAX_VALUES / self.n_probes.max(1)).max(1);
         if let Some(&step) = self.due.get(most) {

@@ -1,0 +1,165 @@
+//! Online control in the paper: homeostasis of a cell (R5) and of a network (R6), stability (R7), and a cell that keeps its
+//! rate while it is disturbed (R8a).
+
+pub mod adaptation;
+pub mod homeostasis;
+pub mod network;
+pub mod stability;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::{Carried, unpack};
+use crate::control::Model;
+use crate::hosts::{ControlledRun, HostError, ShimHost};
+use crate::plan::{Plan, PlanError};
+use crate::report::{Error, write_atomic};
+use crate::verify::{Verdict, lanes, verify};
+
+/// How much to compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// A minute: shows that everything works, judges what it can.
+    Quick,
+    /// Minutes: judges everything, on runs shorter than the paper's where it says so.
+    Default,
+    /// The paper's own lengths.
+    Full,
+}
+
+/// Why a result could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum OnlineError {
+    /// A carried experiment is rejected: a bug of ours.
+    #[error(transparent)]
+    Plan(Box<PlanError>),
+    /// The simulation failed.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A file could not be written.
+    #[error(transparent)]
+    Report(#[from] Error),
+}
+
+impl From<PlanError> for OnlineError {
+    fn from(error: PlanError) -> Self {
+        OnlineError::Plan(Box::new(error))
+    }
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Whether it is as it should be; none if the run was too short to tell.
+    pub passed: Option<bool>,
+    /// The result in a line.
+    pub line: String,
+    /// The same for programs.
+    pub json: Value,
+    /// The report.
+    pub report: PathBuf,
+}
+
+const MECHANISMS: [Carried; 5] = [
+    Carried {
+        path: "hh_homeo.mod",
+        text: include_str!("../../../mechanisms/homeostasis/hh_homeo.mod"),
+    },
+    Carried {
+        path: "expsyn.mod",
+        text: include_str!("../../../mechanisms/synapses/expsyn.mod"),
+    },
+    Carried {
+        path: "hh_published.mod",
+        text: include_str!("../../../examples/homeostasis/hh_published.mod"),
+    },
+    Carried {
+        path: "hh_adapt.mod",
+        text: include_str!("../../../examples/homeostasis/hh_adapt.mod"),
+    },
+    Carried {
+        path: "setpoint.mod",
+        text: include_str!("../../../examples/homeostasis/setpoint.mod"),
+    },
+];
+
+/// Where experiments are written and catalogues built.
+struct Bench {
+    inputs: PathBuf,
+}
+
+impl Bench {
+    fn new(output: &Path) -> Result<Self, Error> {
+        let inputs = output.join("inputs");
+        unpack(&inputs, &MECHANISMS)?;
+        Ok(Self { inputs })
+    }
+
+    /// Writes an experiment, where the user can look at it and run it again, and makes it concrete.
+    fn plan(&self, experiment: &Value) -> Result<Plan, OnlineError> {
+        let name = experiment["name"].as_str().unwrap_or("experiment");
+        let path = self.inputs.join(format!("{name}.json"));
+        write_atomic(&path, format!("{experiment:#}\n").as_bytes())?;
+        Ok(Plan::load(&path)?)
+    }
+
+    /// The plan in a host. `like` is one whose catalogue serves if it has the same code.
+    fn host(&self, plan: &Plan, like: Option<(&Plan, &ShimHost)>) -> Result<ShimHost, HostError> {
+        match like {
+            Some((other, host)) if other.compiled.c_source == plan.compiled.c_source => {
+                ShimHost::on_same_catalogue(plan, host)
+            }
+            Some(_) | None => {
+                let file = format!("{}-catalogue.so", plan.experiment.name);
+                ShimHost::new(plan, &self.inputs.join(file))
+            }
+        }
+    }
+}
+
+/// The sensitivities of an experiment, with nothing forgotten and nothing controlled, against central differences.
+fn check(bench: &Bench, experiment: &Value, horizon_ms: f64) -> Result<Verdict, OnlineError> {
+    let mut experiment = experiment.clone();
+    let name = experiment["name"].as_str().unwrap_or("experiment").to_string();
+    experiment["name"] = format!("{name}-verify").into();
+    experiment["simulation"]["duration_ms"] = horizon_ms.into();
+    experiment["simulation"]["sample_every_ms"] = (horizon_ms / 200.0).into();
+    if let Some(keys) = experiment.as_object_mut() {
+        for key in ["control", "perturbations", "forgetting_per_ms"] {
+            keys.remove(key);
+        }
+    }
+    let plan = bench.plan(&experiment)?;
+    let mut host = bench.host(&plan, None)?;
+    let slots: Vec<String> = plan.slots.iter().map(|s| s.name.clone()).collect();
+    let x = plan.values();
+    let tolerance = plan.experiment.verify.tolerance;
+    debug_assert_eq!(host.n_slots(), x.len());
+    Ok(verify(&mut host, &slots, &x, horizon_ms, tolerance, &lanes(&plan), |_| ())?)
+}
+
+/// How a check came out, in words.
+fn check_line(verdict: &Verdict) -> String {
+    format!(
+        "{} over {} ms ({})",
+        verdict.max_rel_error.map_or_else(|| "unknown".into(), |e| format!("{e:.1e}")),
+        verdict.duration_ms,
+        if verdict.passed { "passed" } else { "NOT PASSED" }
+    )
+}
+
+/// Mean of one probe over samples from `from_ms` on.
+fn mean_from(run: &ControlledRun, probe: usize, from_ms: f64) -> f64 {
+    let first = run.traces.times_ms.partition_point(|t| *t < from_ms);
+    let n = run.traces.n_probes.max(1);
+    let values = run.traces.values.iter().skip(first * n + probe).step_by(n);
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), v| (sum + v, count + 1.0));
+    sum / count
+}
+
+/// Every `stride`-th of some values, so that a plot of a long run stays small.
+fn thinned(values: Vec<f64>, most: usize) -> Vec<f64> {
+    let stride = values.len().div_ceil(most).max(1);
+    values.into_iter().step_by(stride).collect()
+}
