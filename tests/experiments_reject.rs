@@ -27,7 +27,7 @@ use proptest::prelude::*;
 const DEMANDED: usize = 30;
 
 /// (fixture, code of the text or variant of the plan, `line:column` or place in the experiment or file).
-const ROWS: [(&str, &str, &str); 135] = [
+const ROWS: [(&str, &str, &str); 145] = [
     ("ambiguous-value", "AmbiguousValue", "slots[0]"),
     ("bad-label", "BadLabel", "cells[0].synapses[0]"),
     ("bad-name", "BadName", "name"),
@@ -41,6 +41,13 @@ const ROWS: [(&str, &str, &str); 135] = [
     ("compile-slot-of-unknown-parameter", "Compile", "unknown-slot-parameter"),
     ("compile-slot-twice", "Compile", "g"),
     ("compile-twice-the-same", "Compile", "pas"),
+    ("control-bounds", "Value", "control.slots.gna: the start value"),
+    ("control-every", "Value", "control.every_ms"),
+    ("control-gain-missing", "Uncontrollable", "control.slots.gna"),
+    ("control-no-slots", "Empty", "control.slots"),
+    ("control-objective", "Uncontrollable", "control.objective"),
+    ("control-unknown-objective", "Unknown", "control.objective"),
+    ("control-unknown-slot", "Unknown", "control.slots.gk"),
     ("detector-missing", "Detector", "connections[0].from.detector"),
     ("duplicate-cell", "Duplicate", "cells[1]"),
     ("duplicate-detector", "Duplicate", "cells[0].detectors[1]"),
@@ -88,6 +95,9 @@ const ROWS: [(&str, &str, &str); 135] = [
     ("no-length", "NoLength", "cells[0].synapses[0].at.region"),
     ("other-ion", "OtherIon", "cells[0].ions.ca.reversal_method"),
     ("overlap", "Overlap", "cells[0].paint[1]"),
+    ("perturbation-choice", "Choice", "perturbations[0].change.parameter"),
+    ("perturbation-stimulus", "Value", "perturbations[0].change.stimulus.number"),
+    ("perturbation-time", "Value", "perturbations[0].at_ms"),
     ("population-of-none", "Value", "populations[0].count"),
     ("population-too-large", "Value", "populations[0].count"),
     ("read-no-mechanism", "Read", "nowhere.mod"),
@@ -189,7 +199,7 @@ fn load(name: &str) -> PlanError {
 }
 
 /// All variants of [`PlanError`], as [`describe`] names them; [`PlanError::Experiment`] is told apart by its code.
-const VARIANTS: [&str; 35] = [
+const VARIANTS: [&str; 36] = [
     "Read",
     "Encoding",
     "Compile",
@@ -225,6 +235,7 @@ const VARIANTS: [&str; 35] = [
     "SelfJunction",
     "OtherIon",
     "WholeCell",
+    "Uncontrollable",
 ];
 
 /// What an error is, and where. A new variant does not compile until it is here, nor pass until it has a fixture.
@@ -276,6 +287,7 @@ fn describe(error: &PlanError) -> (String, String) {
         PlanError::SelfJunction { place, .. } => ("SelfJunction", place.clone()),
         PlanError::OtherIon { place, .. } => ("OtherIon", place.clone()),
         PlanError::WholeCell { place, .. } => ("WholeCell", place.clone()),
+        PlanError::Uncontrollable { place, .. } => ("Uncontrollable", place.clone()),
     };
     (kind.to_owned(), place)
 }

@@ -11,14 +11,32 @@ pub fn arrays(plan: &Plan, run: &ControlledRun) -> Vec<Named> {
     let mut arrays = trace_arrays(&run.traces);
     let (rows, slots) = (run.times_ms.len(), plan.slots.len());
     let times = run.times_ms.clone();
-    arrays.push(Named::new("control_t_ms", "ms", "times of slots and sensitivities", &[rows], times));
+    arrays.push(Named::new(
+        "control_t_ms",
+        "ms",
+        "times of slots and sensitivities",
+        &[rows],
+        times,
+    ));
     let meaning = "slot values through time, time × slot";
-    arrays.push(Named::new("slots", "slot's", meaning, &[rows, slots], run.slots.clone()));
+    arrays.push(Named::new(
+        "slots",
+        "slot's",
+        meaning,
+        &[rows, slots],
+        run.slots.clone(),
+    ));
     if let Some(control) = &plan.control {
         let meaning = "d(objective)/d(slot) through time, time × controlled slot";
         let shape = [rows, control.slots.len()];
         let values = run.sensitivities.clone();
-        arrays.push(Named::new("objective_sensitivities", "objective's / slot's", meaning, &shape, values));
+        arrays.push(Named::new(
+            "objective_sensitivities",
+            "objective's / slot's",
+            meaning,
+            &shape,
+            values,
+        ));
         let which = control.slots.iter().map(|(slot, _)| *slot as f64).collect();
         let meaning = "positions of the controlled slots among the slots";
         arrays.push(Named::new("controlled", "1", meaning, &[control.slots.len()], which));
@@ -29,12 +47,22 @@ pub fn arrays(plan: &Plan, run: &ControlledRun) -> Vec<Named> {
 
 /// One slot's values through time.
 pub fn slot(plan: &Plan, run: &ControlledRun, slot: usize) -> Vec<f64> {
-    run.slots.iter().skip(slot).step_by(plan.slots.len().max(1)).copied().collect()
+    run.slots
+        .iter()
+        .skip(slot)
+        .step_by(plan.slots.len().max(1))
+        .copied()
+        .collect()
 }
 
 /// One controlled slot's sensitivities through time, by its position in the plan's control.
 pub fn sensitivity(run: &ControlledRun, n_controlled: usize, which: usize) -> Vec<f64> {
-    run.sensitivities.iter().skip(which).step_by(n_controlled.max(1)).copied().collect()
+    run.sensitivities
+        .iter()
+        .skip(which)
+        .step_by(n_controlled.max(1))
+        .copied()
+        .collect()
 }
 
 /// Slots relative to their start, and the sensitivities that move them. None if nothing is controlled.
@@ -91,7 +119,11 @@ pub fn table(plan: &Plan, run: &ControlledRun) -> Option<Table> {
 
 /// Perturbations in words.
 pub fn perturbations(plan: &Plan) -> Option<Table> {
-    let columns = vec![Column::number("time (ms)"), Column::text("cell"), Column::text("change")];
+    let columns = vec![
+        Column::number("time (ms)"),
+        Column::text("cell"),
+        Column::text("change"),
+    ];
     let mut table = Table::new("Perturbations.", columns);
     for perturbation in &plan.perturbations {
         let PlannedPerturbation { at_ms, cell, change } = perturbation;
@@ -102,9 +134,9 @@ pub fn perturbations(plan: &Plan) -> Option<Table> {
                 factor,
                 value,
                 ..
-            } => match *factor == 0.0 {
-                true => format!("{mechanism}.{parameter} set to {value}"),
-                false => format!("{mechanism}.{parameter} times {factor}"),
+            } => match *value == 0.0 {
+                true => format!("{mechanism}.{parameter} times {factor}"),
+                false => format!("{mechanism}.{parameter} set to {value}"),
             },
             PlannedChange::Stimulus { number, factor } => format!("current clamp {number} at {factor} of its current"),
             PlannedChange::Temperature(celsius) => format!("{celsius} °C"),

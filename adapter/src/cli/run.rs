@@ -251,16 +251,28 @@ fn finish(
         let caption = "Slots in units of their scale, and the scaled sensitivities of the objective that move them.";
         folder.figure("control", &plot, caption)?;
     }
-    for table in [controlled::table(plan, run), controlled::perturbations(plan)].into_iter().flatten() {
+    for table in [controlled::table(plan, run), controlled::perturbations(plan)]
+        .into_iter()
+        .flatten()
+    {
         folder.report.table(&table);
     }
     if let Some(plot) = raster_plot(plan, &run.spikes) {
-        folder.figure("spikes", &plot, "Spikes of all cells, in the order of the manifest's list of cells.")?;
+        folder.figure(
+            "spikes",
+            &plot,
+            "Spikes of all cells, in the order of the manifest's list of cells.",
+        )?;
     }
     folder.manifest.wall_s = Some(started.elapsed().as_secs_f64());
     let report = folder.finish()?;
     let last = run.slots.len().saturating_sub(plan.slots.len());
-    let ends: Vec<_> = plan.slots.iter().map(|s| s.name.clone()).zip(run.slots[last..].iter().copied()).collect();
+    let ends: Vec<_> = plan
+        .slots
+        .iter()
+        .map(|s| s.name.clone())
+        .zip(run.slots[last..].iter().copied())
+        .collect();
     if context.json {
         context.print_json(&serde_json::json!({
             "output": args.output.display().to_string(),

@@ -119,7 +119,12 @@ impl Online {
         }
         let moves: Vec<f64> = match &mut self.adam {
             Some((settings, adam)) => {
-                let scaled: Vec<f64> = self.slots.iter().zip(&self.gradient).map(|(s, g)| s.scale * g).collect();
+                let scaled: Vec<f64> = self
+                    .slots
+                    .iter()
+                    .zip(&self.gradient)
+                    .map(|(s, g)| s.scale * g)
+                    .collect();
                 let steps = adam.step(settings, &scaled);
                 self.slots.iter().zip(steps).map(|(s, step)| s.scale * step).collect()
             }
@@ -173,7 +178,10 @@ mod tests {
             worst
         };
         let (coarse, fine) = (error(0.02), error(0.01));
-        assert!(coarse < 1e-2 && (1.8..2.2).contains(&(coarse / fine)), "{coarse} {fine}");
+        assert!(
+            coarse < 1e-2 && (1.8..2.2).contains(&(coarse / fine)),
+            "{coarse} {fine}"
+        );
     }
 
     /// θ' = −α s (θ − c), whatever is forgotten: every move is that of explicit Euler.
@@ -212,6 +220,10 @@ mod tests {
         let adam = AdamSettings::default();
         let mut law = Online::new(vec![slot(0.0)], Memory::Accumulated, 1.0, 0.0, Some(adam));
         assert!(law.step(&[1e3]));
-        assert!((law.values()[0] - (2.0 - 2.0 * 1e-2)).abs() < 1e-9, "{:?}", law.values());
+        assert!(
+            (law.values()[0] - (2.0 - 2.0 * 1e-2)).abs() < 1e-9,
+            "{:?}",
+            law.values()
+        );
     }
 }

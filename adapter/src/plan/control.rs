@@ -134,7 +134,9 @@ pub(super) fn expand(experiment: &mut Experiment, roster: &Roster) -> Result<Exp
         for (i, one) in probes.iter().enumerate().skip(first) {
             expanded.probes.insert(one.name.clone(), vec![i]);
         }
-        expanded.probes.insert(probe.name.clone(), (first..probes.len()).collect());
+        expanded
+            .probes
+            .insert(probe.name.clone(), (first..probes.len()).collect());
     }
     experiment.slots = slots;
     experiment.probes = probes;
@@ -183,7 +185,11 @@ pub(super) fn plan(
         return Err(value("control.every_ms".into(), every_ms, rule));
     }
     if !(control.start_ms.is_finite() && control.start_ms >= 0.0) {
-        return Err(value("control.start_ms".into(), control.start_ms, "finite and not negative"));
+        return Err(value(
+            "control.start_ms".into(),
+            control.start_ms,
+            "finite and not negative",
+        ));
     }
     if let Some(clip) = control.clip.filter(|clip| !(clip.is_finite() && *clip > 0.0)) {
         return Err(value("control.clip".into(), clip, "positive and finite"));

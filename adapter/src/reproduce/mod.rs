@@ -8,6 +8,7 @@ pub mod carriers;
 pub mod fig1;
 pub mod fig2;
 pub mod olive;
+pub mod online;
 mod random;
 pub mod tuning;
 
@@ -21,7 +22,16 @@ use crate::plan::PlanError;
 use crate::report::{ProgressMode, create_dir, write_atomic};
 
 /// All results, in the order in which `reproduce all` computes them.
-pub const PARTS: &[Part] = &[fig1::PART, carriers::PART, fig2::PART, tuning::PART];
+pub const PARTS: &[Part] = &[
+    fig1::PART,
+    carriers::PART,
+    fig2::PART,
+    tuning::PART,
+    online::homeostasis::PART,
+    online::network::PART,
+    online::stability::PART,
+    online::adaptation::PART,
+];
 
 /// One result of the paper.
 #[derive(Debug, Clone, Copy)]

@@ -252,6 +252,8 @@ impl OliveCell {
             forgetting_per_ms: 0.0,
             carrier: Carrier::Cable,
             tune: None,
+            control: None,
+            perturbations: Vec::new(),
             verify: Verify::default(),
         }
     }
@@ -359,6 +361,7 @@ pub fn probe(name: &str, branch: usize, pos: f64, variable: &str) -> Probe {
         at: Some(Location { branch, pos }),
         synapse: None,
         variable: variable.into(),
+        each_cell: false,
     }
 }
 
@@ -383,6 +386,7 @@ fn slot(g: &Conductance) -> Slot {
         scale: Scale::Relative,
         value: None,
         transform: Transform::default(),
+        each_cell: false,
     }
 }
 

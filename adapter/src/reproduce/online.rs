@@ -10,57 +10,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Carried, unpack};
-use crate::control::Model;
+use super::{Carried, Error, unpack};
 use crate::hosts::{ControlledRun, HostError, ShimHost};
-use crate::plan::{Plan, PlanError};
-use crate::report::{Error, write_atomic};
+use crate::plan::Plan;
+use crate::report::write_atomic;
 use crate::verify::{Verdict, lanes, verify};
 
-/// How much to compute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Length {
-    /// A minute: shows that everything works, judges what it can.
-    Quick,
-    /// Minutes: judges everything, on runs shorter than the paper's where it says so.
-    Default,
-    /// The paper's own lengths.
-    Full,
-}
-
-/// Why a result could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum OnlineError {
-    /// A carried experiment is rejected: a bug of ours.
-    #[error(transparent)]
-    Plan(Box<PlanError>),
-    /// The simulation failed.
-    #[error(transparent)]
-    Host(#[from] HostError),
-    /// A file could not be written.
-    #[error(transparent)]
-    Report(#[from] Error),
-}
-
-impl From<PlanError> for OnlineError {
-    fn from(error: PlanError) -> Self {
-        OnlineError::Plan(Box::new(error))
-    }
-}
-
-/// What came out.
-#[derive(Debug)]
-pub struct Outcome {
-    /// Whether it is as it should be; none if the run was too short to tell.
-    pub passed: Option<bool>,
-    /// The result in a line.
-    pub line: String,
-    /// The same for programs.
-    pub json: Value,
-    /// The report.
-    pub report: PathBuf,
-}
-
+/// The mechanisms of all experiments below.
 const MECHANISMS: [Carried; 5] = [
     Carried {
         path: "hh_homeo.mod",
@@ -97,7 +53,7 @@ impl Bench {
     }
 
     /// Writes an experiment, where the user can look at it and run it again, and makes it concrete.
-    fn plan(&self, experiment: &Value) -> Result<Plan, OnlineError> {
+    fn plan(&self, experiment: &Value) -> Result<Plan, Error> {
         let name = experiment["name"].as_str().unwrap_or("experiment");
         let path = self.inputs.join(format!("{name}.json"));
         write_atomic(&path, format!("{experiment:#}\n").as_bytes())?;
@@ -119,7 +75,7 @@ impl Bench {
 }
 
 /// The sensitivities of an experiment, with nothing forgotten and nothing controlled, against central differences.
-fn check(bench: &Bench, experiment: &Value, horizon_ms: f64) -> Result<Verdict, OnlineError> {
+fn check(bench: &Bench, experiment: &Value, horizon_ms: f64) -> Result<Verdict, Error> {
     let mut experiment = experiment.clone();
     let name = experiment["name"].as_str().unwrap_or("experiment").to_string();
     experiment["name"] = format!("{name}-verify").into();
@@ -135,15 +91,24 @@ fn check(bench: &Bench, experiment: &Value, horizon_ms: f64) -> Result<Verdict, 
     let slots: Vec<String> = plan.slots.iter().map(|s| s.name.clone()).collect();
     let x = plan.values();
     let tolerance = plan.experiment.verify.tolerance;
-    debug_assert_eq!(host.n_slots(), x.len());
-    Ok(verify(&mut host, &slots, &x, horizon_ms, tolerance, &lanes(&plan), |_| ())?)
+    Ok(verify(
+        &mut host,
+        &slots,
+        &x,
+        horizon_ms,
+        tolerance,
+        &lanes(&plan),
+        |_| (),
+    )?)
 }
 
 /// How a check came out, in words.
 fn check_line(verdict: &Verdict) -> String {
     format!(
         "{} over {} ms ({})",
-        verdict.max_rel_error.map_or_else(|| "unknown".into(), |e| format!("{e:.1e}")),
+        verdict
+            .max_rel_error
+            .map_or_else(|| "unknown".into(), |e| format!("{e:.1e}")),
         verdict.duration_ms,
         if verdict.passed { "passed" } else { "NOT PASSED" }
     )
@@ -162,4 +127,12 @@ fn mean_from(run: &ControlledRun, probe: usize, from_ms: f64) -> f64 {
 fn thinned(values: Vec<f64>, most: usize) -> Vec<f64> {
     let stride = values.len().div_ceil(most).max(1);
     values.into_iter().step_by(stride).collect()
+}
+
+/// Numbers of a result for programs.
+fn numbers(value: Value) -> serde_json::Map<String, Value> {
+    match value {
+        Value::Object(numbers) => numbers,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => serde_json::Map::new(),
+    }
 }

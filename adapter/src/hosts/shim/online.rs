@@ -307,14 +307,19 @@ fn governor(plan: &Plan, control: &PlannedControl, simulation: &Simulation) -> R
         for (c, cell) in plan.cells.iter().enumerate().filter(|(_, cell)| cell.carries) {
             let (states, ions) = clipped(&plan.compiled, cell, &plan.slots);
             for (mechanism, columns) in states {
-                let columns = columns.iter().map(|state| simulation.state_handles(c, &mechanism, state));
+                let columns = columns
+                    .iter()
+                    .map(|state| simulation.state_handles(c, &mechanism, state));
                 let columns = columns.collect::<Result<Vec<Vec<Handle>>, _>>()?;
                 let instances = columns.first().map_or(0, Vec::len);
                 groups.extend((0..instances).map(|i| columns.iter().map(|column| column[i]).collect()));
             }
             let area = &cell.discretisation.area_um2;
             for cv in (0..area.len()).filter(|&cv| area[cv] > 0.0) {
-                let probe = |ion: &String| Probe { cell: c, kind: in_cv(ion, cv) };
+                let probe = |ion: &String| Probe {
+                    cell: c,
+                    kind: in_cv(ion, cv),
+                };
                 let probes: Vec<Probe> = ions.iter().map(probe).collect();
                 groups.push(simulation.handles(&probes)?);
             }

@@ -1,16 +1,15 @@
 //! R6: ten homeostatic cells that excite each other, each controlled by its own objective.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::homeostasis::{FORGETTING_PER_MS, MAX_RATE};
-use super::{Bench, Length, OnlineError, Outcome, check, check_line, mean_from, thinned};
+use super::{Bench, check, check_line, mean_from, numbers, thinned};
 use crate::hosts::ControlledRun;
 use crate::outcome::{Folder, column};
 use crate::plan::Plan;
 use crate::report::plot::{LinePlot, Panel, Series, Stroke};
 use crate::report::{Column, Table};
+use crate::reproduce::{Agreement, Comparison, Error, Job, Outcome, Part, Scale};
 
 const CELLS: usize = 10;
 const SOURCES: usize = 5;
@@ -25,9 +24,8 @@ const GAIN: f64 = 1e-3;
 
 fn experiment(target: f64, duration_ms: f64) -> Value {
     let at = json!({ "branch": 0, "pos": 0.5 });
-    let slot = |name: &str| {
-        json!({ "name": name, "each_cell": true, "targets": [{ "mechanism": "hh_homeo", "parameter": name }] })
-    };
+    let slot = |name: &str| json!({ "name": name, "each_cell": true, "targets": [{ "mechanism": "hh_homeo", "parameter": name }] });
+    let slots = ["gna", "gk", "gain"].map(slot);
     let how = json!({ "gain": GAIN, "min": 0, "max_rate": MAX_RATE });
     json!({
         "$schema": "https://graddiff.invalid/experiment.schema.json",
@@ -45,7 +43,7 @@ fn experiment(target: f64, duration_ms: f64) -> Value {
             "from": { "cell": "p" }, "to": { "cell": "p", "synapse": "s" },
             "rule": { "indegree": SOURCES, "seed": 1 }, "weight": 1e-5, "delay_ms": 10,
         }],
-        "slots": ["gna", "gk", "gain"].map(slot),
+        "slots": slots,
         "probes": [
             { "name": "rate", "cell": "p", "each_cell": true, "at": at, "variable": "hh_homeo.f" },
             { "name": "e", "cell": "p", "each_cell": true, "at": at, "variable": "hh_homeo.e" },
@@ -76,7 +74,10 @@ fn plot(plan: &Plan, run: &ControlledRun, target: f64) -> LinePlot {
     for cell in 0..CELLS {
         let rate = column(&run.traces, cell);
         let per = rate.len().div_ceil(BINS).max(1);
-        let binned: Vec<f64> = rate.chunks(per).map(|c| c.iter().sum::<f64>() / c.len() as f64).collect();
+        let binned: Vec<f64> = rate
+            .chunks(per)
+            .map(|c| c.iter().sum::<f64>() / c.len() as f64)
+            .collect();
         binned.iter().zip(&mut mean).for_each(|(r, m)| *m += r / CELLS as f64);
         panel = panel.series(Series::new(&format!("cell {cell}"), centres.clone(), binned));
     }
@@ -84,26 +85,46 @@ fn plot(plan: &Plan, run: &ControlledRun, target: f64) -> LinePlot {
         .series(Series::new("mean", centres, mean).stroke(Stroke::LineAndPoints))
         .series(Series::new("target", vec![0.0, duration_s], vec![target; 2]).stroke(Stroke::Dashed));
     let mut gains = Panel::new("gain / start (1)");
-    for (k, slot) in plan.slots.iter().enumerate().filter(|(_, s)| s.name.starts_with("gain_")) {
-        let values = crate::controlled::slot(plan, run, k).into_iter().map(|g| g / slot.value).collect();
+    for (k, slot) in plan
+        .slots
+        .iter()
+        .enumerate()
+        .filter(|(_, s)| s.name.starts_with("gain_"))
+    {
+        let values = crate::controlled::slot(plan, run, k)
+            .into_iter()
+            .map(|g| g / slot.value)
+            .collect();
         let times = thinned(run.times_ms.iter().map(|t| t / 1000.0).collect(), 800);
-        gains = gains.series(Series::new(&slot.name.replace("gain_", "cell "), times, thinned(values, 800)));
+        gains = gains.series(Series::new(
+            &slot.name.replace("gain_", "cell "),
+            times,
+            thinned(values, 800),
+        ));
     }
-    let mut plot = LinePlot::new(&format!("Ten cells, target {target} Hz"), "time (s)").panel(panel).panel(gains);
+    let mut plot = LinePlot::new(&format!("Ten cells, target {target} Hz"), "time (s)")
+        .panel(panel)
+        .panel(gains);
     plot.panel_height = 220.0;
     plot
 }
 
-/// Makes the result into `output`.
-///
-/// # Errors
-/// [`OnlineError`].
-pub fn run(output: &Path, length: Length) -> Result<Outcome, OnlineError> {
+/// The result in the table of results.
+pub const PART: Part = Part {
+    name: "network",
+    title: "ten cells held at a rate",
+    place: "homeostatic control, network",
+    takes_morphology: false,
+    run,
+};
+
+fn run(job: &Job<'_>) -> Result<Outcome, Error> {
+    let (output, length) = (job.output, job.scale);
     let bench = Bench::new(output)?;
     let duration_ms = match length {
-        Length::Quick => 5e3,
-        Length::Default => 3e5,
-        Length::Full => PAPER_MS,
+        Scale::Quick => 5e3,
+        Scale::Default => 3e5,
+        Scale::Full => PAPER_MS,
     };
     let plans = TARGETS.map(|target| bench.plan(&experiment(target, duration_ms)));
     let [low, high] = plans;
@@ -114,15 +135,37 @@ pub fn run(output: &Path, length: Length) -> Result<Outcome, OnlineError> {
     let (first, second) = rayon::join(|| host.run_controlled(&low), || other.run_controlled(&high));
     let runs = [(&low, first?), (&high, second?)];
 
-    let mut folder = Folder::create(output, &low, "reproduce network", "shim", "Homeostasis of a network (R6)")?;
+    let mut folder = Folder::create(
+        output,
+        &low,
+        "reproduce network",
+        "shim",
+        "Homeostasis of a network (R6)",
+    )?;
     let reached: Vec<(f64, f64)> = runs.iter().map(|(plan, run)| rates(plan, run)).collect();
-    let distance: Vec<f64> = reached.iter().zip(TARGETS).map(|((r, _), t)| (r / t - 1.0).abs()).collect();
+    let distance: Vec<f64> = reached
+        .iter()
+        .zip(TARGETS)
+        .map(|((r, _), t)| (r / t - 1.0).abs())
+        .collect();
     let close = distance.iter().all(|d| *d <= CLOSE);
     folder.report.summary(&[
-        ("mean rate at target 1 Hz", format!("{:.2} Hz", reached[0].0)),
-        ("mean rate at target 4 Hz", format!("{:.2} Hz", reached[1].0)),
-        ("sensitivities against central differences", check_line(&verdict)),
-        ("length", format!("{} s; the paper's is {} s", duration_ms / 1e3, PAPER_MS / 1e3)),
+        (
+            "mean rate at target 1 Hz".to_string(),
+            format!("{:.2} Hz", reached[0].0),
+        ),
+        (
+            "mean rate at target 4 Hz".to_string(),
+            format!("{:.2} Hz", reached[1].0),
+        ),
+        (
+            "sensitivities against central differences".to_string(),
+            check_line(&verdict),
+        ),
+        (
+            "length".to_string(),
+            format!("{} s; the paper's is {} s", duration_ms / 1e3, PAPER_MS / 1e3),
+        ),
     ]);
     folder.report.paragraph(
         "Ten cells of R5, each excited by five others drawn at random (exponential synapse, delay 10 ms, threshold −10 mV), \
@@ -137,28 +180,50 @@ pub fn run(output: &Path, length: Length) -> Result<Outcome, OnlineError> {
         Column::number("spikes (Hz)"),
     ];
     let mut table = Table::new("Means over cells and the last fifth of the run.", columns);
-    for (((plan, run), target), ((rate, spikes), distance)) in runs.iter().zip(TARGETS).zip(reached.iter().zip(&distance)) {
+    for (((plan, run), target), ((rate, spikes), distance)) in
+        runs.iter().zip(TARGETS).zip(reached.iter().zip(&distance))
+    {
         let stem = format!("target{target}");
         let caption = "Rate of each cell in 30 parts of the run, and the gain of its drive.";
         folder.figure(&stem, &plot(plan, run, target), caption)?;
         folder.arrays(&format!("{stem}.npz"), &crate::controlled::arrays(plan, run))?;
-        let cells = [format!("{target}"), format!("{rate:.2}"), format!("{:.0}", 100.0 * distance), format!("{spikes:.2}")];
+        let cells = [
+            format!("{target}"),
+            format!("{rate:.2}"),
+            format!("{:.0}", 100.0 * distance),
+            format!("{spikes:.2}"),
+        ];
         table.row(cells);
     }
     folder.report.table(&table);
     let report = folder.finish()?;
-    let passed = match length {
-        Length::Quick => None,
-        Length::Default | Length::Full => Some(close && verdict.passed),
+    let passed = verdict.passed && (close || length == Scale::Quick);
+    let agreement = match (length, close) {
+        (Scale::Quick, _) => Agreement::New,
+        (Scale::Default | Scale::Full, true) => Agreement::Agrees,
+        (Scale::Default | Scale::Full, false) => Agreement::Differs,
     };
+    let ours = format!("{:.2} and {:.2}", reached[0].0, reached[1].0);
+    let why = "exact sensitivities with our settings, on a shorter run";
+    let comparisons = vec![Comparison::new(
+        "mean rate of ten cells (Hz)",
+        "1 and 4",
+        &ours,
+        agreement,
+        why,
+    )];
     Ok(Outcome {
-        passed: if verdict.passed { passed } else { Some(false) },
-        line: format!("mean rates {:.2} Hz (target 1) and {:.2} Hz (target 4)", reached[0].0, reached[1].0),
-        json: json!({
+        passed,
+        summary: format!(
+            "mean rates {:.2} Hz (target 1) and {:.2} Hz (target 4)",
+            reached[0].0, reached[1].0
+        ),
+        numbers: numbers(json!({
             "rates_hz": reached.iter().map(|r| r.0).collect::<Vec<_>>(),
             "verify": verdict.max_rel_error,
             "duration_ms": duration_ms,
-        }),
+        })),
+        comparisons,
         report,
     })
 }
