@@ -96,7 +96,11 @@ const ROWS: [(&str, &str, &str); 145] = [
     ("other-ion", "OtherIon", "cells[0].ions.ca.reversal_method"),
     ("overlap", "Overlap", "cells[0].paint[1]"),
     ("perturbation-choice", "Choice", "perturbations[0].change.parameter"),
-    ("perturbation-stimulus", "Value", "perturbations[0].change.stimulus.number"),
+    (
+        "perturbation-stimulus",
+        "Value",
+        "perturbations[0].change.stimulus.number",
+    ),
     ("perturbation-time", "Value", "perturbations[0].at_ms"),
     ("population-of-none", "Value", "populations[0].count"),
     ("population-too-large", "Value", "populations[0].count"),

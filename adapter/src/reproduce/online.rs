@@ -64,7 +64,7 @@ impl Bench {
     fn host(&self, plan: &Plan, like: Option<(&Plan, &ShimHost)>) -> Result<ShimHost, HostError> {
         match like {
             Some((other, host)) if other.compiled.c_source == plan.compiled.c_source => {
-                ShimHost::on_same_catalogue(plan, host)
+                ShimHost::on_built(plan, host.catalogue())
             }
             Some(_) | None => {
                 let file = format!("{}-catalogue.so", plan.experiment.name);
