@@ -48,7 +48,7 @@ fn judge(text: &str, said: &str, error: &serde_json::Error) -> (JsonCode, String
     let mut quoted = said.split('`').skip(1).step_by(2);
     let name = quoted.next().unwrap_or_default();
     if said.starts_with("unknown field") {
-        let message = format!("there is no key `{name}` here");
+        let message = format!("no key `{name}` here");
         return (JsonCode::UnknownKey, message, suggest(name, quoted, "key"));
     }
     if said.starts_with("unknown variant") {
