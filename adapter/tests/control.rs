@@ -62,30 +62,38 @@ fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|v| v.to_bits()).collect()
 }
 
-/// The loop in four lines: implicit Euler for V and u, which forgets; E accumulates with the new V; then θ moves.
+/// The loop in a few lines: implicit Euler for V and u, which forgets; E accumulates with the new V; then θ moves along E,
+/// or along what E has gained since the last move.
 #[test]
 fn the_loop_is_the_one_written_by_hand() {
-    let (lambda, gain, every) = (0.05, 0.004, 4);
-    let control = json!({ "objective": "e", "slots": { "el": { "gain": gain } }, "every_ms": every as f64 * DT_MS });
-    let (_, found) = run("by-hand", &linear(1, lambda, control));
-    let (kept, z) = ((-lambda * DT_MS).exp(), LEAK * DT_MS);
-    let (mut v, mut u, mut e_sens, mut theta) = (0.5, 0.0, 0.0, 2.0);
-    let (mut worst, mut swing): (f64, f64) = (0.0, 0.0);
-    for step in 1..found.times_ms.len() {
-        v = (v + z * theta) / (1.0 + z);
-        u = kept * (u + z) / (1.0 + z);
-        // the term through u has forgotten already
-        e_sens = kept * e_sens + DT_MS * v * u;
-        if step % every == 0 {
-            theta -= every as f64 * DT_MS * gain * 2.0 * e_sens;
+    let (lambda, every, steps) = (0.05, 4, 4);
+    let every_ms = f64::from(every) * DT_MS;
+    for (memory, gain) in [("accumulated", 0.004), ("increment", 0.04)] {
+        let slots = json!({ "el": { "gain": gain } });
+        let control = json!({ "objective": "e", "slots": slots, "every_ms": every_ms, "memory": memory });
+        let (_, found) = run(&format!("by-hand-{memory}"), &linear(1, lambda, control));
+        let (kept, z) = ((-lambda * DT_MS).exp(), LEAK * DT_MS);
+        let (mut v, mut u, mut e_sens, mut before, mut theta) = (0.5, 0.0, 0.0, 0.0, 2.0);
+        let (mut worst, mut swing): (f64, f64) = (0.0, 0.0);
+        for step in 1..found.times_ms.len() {
+            v = (v + z * theta) / (1.0 + z);
+            u = kept * (u + z) / (1.0 + z);
+            // the term through u has forgotten already
+            e_sens = kept * e_sens + DT_MS * v * u;
+            if step % steps == 0 {
+                let gained = (e_sens - kept.powi(every) * before) / every_ms;
+                let along = if memory == "increment" { gained } else { e_sens };
+                theta -= every_ms * gain * 2.0 * along;
+                before = e_sens;
+            }
+            worst = worst
+                .max((found.slots[step] - theta).abs())
+                .max((found.sensitivities[step] - e_sens).abs());
+            swing = swing.max((theta - 2.0).abs());
         }
-        worst = worst
-            .max((found.slots[step] - theta).abs())
-            .max((found.sensitivities[step] - e_sens).abs());
-        swing = swing.max((theta - 2.0).abs());
+        assert!(swing > 1.0, "{memory}: the loop hardly moved: {swing}");
+        assert!(worst < 1e-11, "{memory}: off by {worst:e}");
     }
-    assert!(swing > 1.0, "the loop hardly moved: {swing}");
-    assert!(worst < 1e-11, "off by {worst:e}");
 }
 
 /// A controller that sets what is there already changes no bit, however often it does.
