@@ -20,7 +20,8 @@ const PAPER_MS: f64 = 2e7;
 const CLOSE: f64 = 0.15;
 /// Parts of the run in which rates are shown.
 const BINS: usize = 30;
-const GAIN: f64 = 1e-3;
+/// The greatest of ours in R5.
+const GAIN: f64 = 4e-3;
 /// Ten lines behind their mean.
 const CELL_COLOUR: Rgb = Rgb(0xb8, 0xb8, 0xb8);
 /// The drive of the check, µA/cm².
