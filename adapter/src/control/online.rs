@@ -161,15 +161,15 @@ mod tests {
     #[test]
     fn the_accumulated_law_is_a_damped_oscillator() {
         let (lambda, gain, aim, t_end_ms) = (0.1, 0.02, 3.0, 60.0);
-        let error = |every_ms: f64| {
+        let error = |n: u32| {
+            let every_ms = t_end_ms / f64::from(n);
             let mut law = Online::new(vec![slot(gain)], Memory::Accumulated, every_ms, lambda, None);
             let mut e = 0.0;
-            let n = (t_end_ms / every_ms).round() as usize;
             let mut worst: f64 = 0.0;
             for i in 1..=n {
                 e = (e + every_ms * (law.values()[0] - aim)) * (-lambda * every_ms).exp();
                 assert!(law.step(&[e]));
-                let t = i as f64 * every_ms;
+                let t = f64::from(i) * every_ms;
                 let damped = (gain * 2.0 - lambda * lambda / 4.0).sqrt();
                 let swing = (damped * t).cos() + lambda / (2.0 * damped) * (damped * t).sin();
                 let exact = aim + (2.0 - aim) * (-lambda * t / 2.0).exp() * swing;
@@ -177,7 +177,7 @@ mod tests {
             }
             worst
         };
-        let (coarse, fine) = (error(0.02), error(0.01));
+        let (coarse, fine) = (error(3000), error(6000));
         assert!(
             coarse < 1e-2 && (1.8..2.2).contains(&(coarse / fine)),
             "{coarse} {fine}"

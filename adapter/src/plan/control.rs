@@ -244,7 +244,7 @@ pub(super) fn plan(
             }
             let gain = how.gain.unwrap_or(0.0);
             let max_rate = how.max_rate.unwrap_or(f64::INFINITY);
-            if !(max_rate > 0.0) {
+            if max_rate.is_nan() || max_rate <= 0.0 {
                 return Err(value(format!("{place}.max_rate"), max_rate, "positive"));
             }
             planned.push((

@@ -159,26 +159,28 @@ impl Grid {
 
     /// Per target: the relative distance of the gain that comes closest.
     fn closest(&self, rates: &[f64]) -> Vec<f64> {
-        let best = |target: &f64| {
-            let own = self.cells.iter().zip(rates).filter(|((t, _), _)| t == target);
-            own.map(|((t, _), rate)| (rate / t - 1.0).abs())
+        let best = |(target, own): (&f64, &[f64])| {
+            own.iter()
+                .map(|rate| (rate / target - 1.0).abs())
                 .fold(f64::INFINITY, f64::min)
         };
-        TARGETS.iter().map(best).collect()
+        TARGETS.iter().zip(rates.chunks(self.n_factors())).map(best).collect()
+    }
+
+    /// Cells of one target, which follow each other.
+    fn n_factors(&self) -> usize {
+        self.cells.len() / TARGETS.len()
     }
 
     /// Rates of one factor, and the targets.
     fn plot(&self, law: Law, run: &ControlledRun) -> LinePlot {
         let t_s = |times: &[f64]| thinned(times.iter().map(|t| t / 1000.0).collect(), 800);
-        let factor = self.cells[self.cells.len() / 2 % FACTORS.len().min(self.cells.len())].1;
+        let (n, n_factors) = (self.cells.len(), self.n_factors());
+        let factor = self.cells[n_factors / 2].1;
         let mut panel = Panel::new("rate (Hz)");
         let mut gains = Panel::new("gain / start (1)");
-        let n = self.cells.len();
-        for (i, (target, own)) in self.cells.iter().enumerate() {
-            if *own != factor {
-                continue;
-            }
-            let colour = palette((*target as usize).saturating_sub(1));
+        for (k, target) in TARGETS.iter().enumerate() {
+            let (i, colour) = (k * n_factors + n_factors / 2, palette(k));
             let name = format!("target {target} Hz");
             let rate = thinned(column(&run.traces, i), 800);
             let gain = thinned(column(&run.traces, 4 * n + i), 800);
@@ -325,7 +327,7 @@ fn single(grid: &Grid) -> Value {
 fn rates_table(grid: &Grid, run: &ControlledRun) -> Table {
     let mut columns = vec![Column::number("target (Hz)")];
     let mut factors: Vec<f64> = grid.cells.iter().map(|c| c.1).collect();
-    factors.truncate(grid.cells.len() / TARGETS.len());
+    factors.truncate(grid.n_factors());
     columns.extend(factors.iter().map(|f| Column::number(&format!("factor {f}"))));
     columns.push(Column::number("mean of factors"));
     let mut table = Table::new("Mean rate over the last fifth of the run, Hz.", columns);
@@ -351,7 +353,7 @@ fn noise_table(grid: &Grid, run: &ControlledRun) -> Table {
          root mean square over the gains.",
         columns,
     );
-    let n_factors = grid.cells.len() / TARGETS.len();
+    let n_factors = grid.n_factors();
     for (k, target) in TARGETS.iter().enumerate() {
         let squares = (k * n_factors..(k + 1) * n_factors).map(|i| {
             let rate = column(&run.traces, i);
