@@ -7,14 +7,14 @@ use super::live::LiveArgs;
 use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure, count};
 use crate::control::Traces;
+use crate::controlled;
+use crate::hosts::ControlledRun;
 use crate::live::{About, RunView};
 use crate::outcome::{
     Folder, Named, raster_plot, sensitivity_plot, spike_arrays, spike_table, trace_arrays, trace_plot,
 };
 use crate::plan::Plan;
 use crate::report::{Column, Table, write_npz};
-use crate::controlled;
-use crate::hosts::ControlledRun;
 
 /// Run an experiment and record its probes, with their sensitivities to all slots.
 ///
