@@ -21,6 +21,8 @@
 #include <utility>
 #include <vector>
 
+#include "graddiff/cxx.h"
+
 #include "graddiff/bridge.h"
 
 namespace graddiff {
