@@ -1,4 +1,5 @@
-// The gradient of an experiment's loss, checked by central differences in C++, then a few iterations of its tuner.
+// The gradient of an experiment's loss where its search starts, checked by central differences in C++, then a few
+// iterations of its tuner.
 //
 //     gradient EXPERIMENT.json [ITERATIONS]
 //
@@ -22,7 +23,8 @@ int main(int argc, char** argv) try {
     const std::vector<std::string> slots = model.slot_names();
 
     const graddiff::Traces traces = model.simulate(values, model.duration_ms(), true);
-    const graddiff::LossGradient at = model.gradient(values);
+    const std::vector<double> start = model.start_values();
+    const graddiff::LossGradient at = model.gradient(start);
     std::printf("loss %.17g\n", at.loss);
     double worst = 0.0;
     for (std::size_t k = 0; k < slots.size(); ++k) {
@@ -34,12 +36,12 @@ int main(int argc, char** argv) try {
         }
         // central differences over h and h/2, extrapolated to 0
         const auto difference = [&](double h) {
-            std::vector<double> up = values, down = values;
+            std::vector<double> up = start, down = start;
             up[k] += h;
             down[k] -= h;
             return (model.gradient(up).loss - model.gradient(down).loss) / (2 * h);
         };
-        const double h = 1e-4 * (values[k] != 0.0 ? std::fabs(values[k]) : 1.0);
+        const double h = 1e-4 * (start[k] != 0.0 ? std::fabs(start[k]) : 1.0);
         const double reference = (4 * difference(h / 2) - difference(h)) / 3;
         const double error = std::fabs(at.gradient[k] - reference) / std::fabs(reference);
         worst = std::max(worst, error);

@@ -75,6 +75,9 @@ public:
     // The experiment's duration.
     double duration_ms() const { return model_->duration_ms(); }
 
+    // Where the search that `tune` describes starts.
+    std::vector<double> start_values() { return numbers(model_->start_values()); }
+
     // Runs from rest to t_end_ms with these values of the slots; the same arguments give the same bits.
     Traces simulate(const std::vector<double>& values, double t_end_ms, bool sensitivities) {
         return Traces(model_->simulate(slice(values), t_end_ms, sensitivities));

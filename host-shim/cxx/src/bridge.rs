@@ -27,6 +27,7 @@ pub(crate) mod ffi {
         fn probe_names(self: &Model) -> Vec<String>;
         fn probe_units(self: &Model) -> Vec<String>;
         fn duration_ms(self: &Model) -> f64;
+        fn start_values(self: &mut Model) -> Result<Vec<f64>>;
         fn simulate(self: &mut Model, values: &[f64], t_end_ms: f64, sensitivities: bool) -> Result<Traces>;
         fn gradient(self: &mut Model, values: &[f64]) -> Result<LossGradient>;
 

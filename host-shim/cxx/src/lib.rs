@@ -7,9 +7,9 @@ use anyhow::{Context, Result};
 use compiler::CompileError;
 use graddiff::cli::diagnostics::{Style, render_all};
 use graddiff::control::{Model as _, Termination};
-use graddiff::hosts::ShimHost;
+use graddiff::hosts::{HostError, ShimHost};
 use graddiff::plan::{Plan, PlanError};
-use graddiff::tune::{prepare, problem};
+use graddiff::tune::{Problem, prepare, problem};
 
 use bridge::ffi;
 
@@ -26,6 +26,8 @@ mod bridge;
 struct Model {
     plan: Plan,
     host: ShimHost,
+    /// What `tune` asks for; made once, since its target may have to be simulated.
+    problem: Option<Problem>,
     /// Holds the catalogue.
     _folder: tempfile::TempDir,
 }
@@ -39,6 +41,7 @@ fn load(experiment: &str) -> Result<Box<Model>> {
     Ok(Box::new(Model {
         plan,
         host,
+        problem: None,
         _folder: folder,
     }))
 }
@@ -99,13 +102,25 @@ impl Model {
 
     fn gradient(&mut self, values: &[f64]) -> Result<ffi::LossGradient> {
         self.check(values)?;
-        let problem = problem(&self.plan, &mut self.host).map_err(|e| whole(e.into()))?;
-        problem.sees::<graddiff::hosts::HostError>()?;
+        self.problem()?.sees::<HostError>()?;
         let t_end_ms = self.duration_ms();
         let simulated = self.host.simulate(values, t_end_ms, true);
         let traces = simulated.map_err(|e| whole(e.into()))?;
-        let (loss, gradient) = problem.objective.gradient(&traces, t_end_ms)?;
+        let (loss, gradient) = self.problem()?.objective.gradient(&traces, t_end_ms)?;
         Ok(ffi::LossGradient { loss, gradient })
+    }
+
+    /// Where the search of `tune` starts.
+    fn start_values(&mut self) -> Result<Vec<f64>> {
+        Ok(self.problem()?.start.clone())
+    }
+
+    fn problem(&mut self) -> Result<&Problem> {
+        let problem = match self.problem.take() {
+            Some(problem) => problem,
+            None => problem(&self.plan, &mut self.host).map_err(|e| whole(e.into()))?,
+        };
+        Ok(self.problem.insert(problem))
     }
 
     fn check(&self, values: &[f64]) -> Result<()> {
