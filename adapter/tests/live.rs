@@ -25,13 +25,12 @@ fn experiment(name: &str) -> PathBuf {
 }
 
 fn command(command: &str, out: &Path, arguments: &[&str]) -> Command {
+    with(&experiment("tiny"), command, out, arguments)
+}
+
+fn with(experiment: &Path, command: &str, out: &Path, arguments: &[&str]) -> Command {
     let mut process = Command::new(env!("CARGO_BIN_EXE_graddiff"));
-    process
-        .arg(command)
-        .arg(experiment("tiny"))
-        .arg("-o")
-        .arg(out)
-        .args(arguments);
+    process.arg(command).arg(experiment).arg("-o").arg(out).args(arguments);
     process.env_remove("RUST_LOG").stdin(Stdio::null());
     process
 }
@@ -45,9 +44,9 @@ struct Served {
 
 impl Served {
     /// Starts it and waits until all is done and written.
-    fn finished(name: &str, out: &Path, arguments: &[&str]) -> Self {
-        let mut process = command(name, out, &["-q", "--live", "--live-stay"]);
-        process.args(arguments).stdin(Stdio::piped()).stderr(Stdio::piped());
+    fn start(mut process: Command) -> Self {
+        process.args(["-q", "--live", "--live-stay"]);
+        process.stdin(Stdio::piped()).stderr(Stdio::piped());
         let mut child = process.stdout(Stdio::null()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
@@ -109,6 +108,7 @@ fn the_page_in_a_browser() {
     let mut browser = Browser::start();
     a_tuning_run_is_shown_with_the_numbers_of_its_result(&mut browser);
     a_simulation_is_shown_with_its_sensitivities(&mut browser);
+    a_run_under_control_is_shown_with_its_slots(&mut browser);
     the_page_follows_while_it_is_open(&mut browser);
     other_sites_get_nothing(&mut browser);
 }
@@ -117,7 +117,7 @@ fn a_tuning_run_is_shown_with_the_numbers_of_its_result(browser: &mut Browser) {
     let folder = TempDir::new().unwrap();
     let (plain, out) = (folder.path().join("plain"), folder.path().join("out"));
     assert!(command("tune", &plain, &["-q"]).status().unwrap().success());
-    let served = Served::finished("tune", &out, &[]);
+    let served = Served::start(command("tune", &out, &[]));
     for file in ["result.json", "tune.npz", "traces.npz", "checkpoint.json"] {
         assert!(
             read(plain.join(file)) == read(out.join(file)),
@@ -177,7 +177,7 @@ fn a_simulation_is_shown_with_its_sensitivities(browser: &mut Browser) {
     let folder = TempDir::new().unwrap();
     let (plain, out) = (folder.path().join("plain"), folder.path().join("out"));
     assert!(command("run", &plain, &["-q"]).status().unwrap().success());
-    let served = Served::finished("run", &out, &[]);
+    let served = Served::start(command("run", &out, &[]));
     assert!(
         read(plain.join("traces.npz")) == read(out.join("traces.npz")),
         "traces.npz depends on --live"
@@ -198,6 +198,38 @@ fn a_simulation_is_shown_with_its_sensitivities(browser: &mut Browser) {
     assert!(painted(browser, 2) > 0.005);
     assert_eq!(browser.complaints(), Vec::<Value>::new());
     picture(browser, "run");
+    assert_eq!(served.end(), Some(0));
+}
+
+fn a_run_under_control_is_shown_with_its_slots(browser: &mut Browser) {
+    let folder = TempDir::new().unwrap();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/homeostasis");
+    let mut shorter: Value = serde_json::from_slice(&read(examples.join("adapt.json"))).unwrap();
+    shorter["mechanisms"] = json!([examples.join("hh_adapt.mod")]);
+    shorter["simulation"] = json!({"duration_ms": 200, "dt_ms": 0.025, "sample_every_ms": 1});
+    shorter["control"]["start_ms"] = json!(20);
+    shorter["perturbations"] = json!([]);
+    let file = folder.path().join("shorter.json");
+    fs::write(&file, shorter.to_string()).unwrap();
+    let (plain, out) = (folder.path().join("plain"), folder.path().join("out"));
+    assert!(with(&file, "run", &plain, &["-q"]).status().unwrap().success());
+    let served = Served::start(with(&file, "run", &out, &[]));
+    assert!(
+        read(plain.join("traces.npz")) == read(out.join("traces.npz")),
+        "traces.npz depends on --live"
+    );
+    browser.open(&served.url, 1200, 1100);
+    browser.wait_for("document.querySelector('#state').dataset.state === 'ended' && charts.size >= 2");
+    let slots = &graddiff::report::read_npz(&out.join("traces.npz")).unwrap()["slots"];
+    let last = slots.shape()[0] - 1;
+    assert_eq!(browser.eval("document.body.dataset.rows"), (last + 1).to_string());
+    for (k, name) in ["gna", "gk", "drive"].into_iter().enumerate() {
+        let now = number(browser, &format!("tr[data-slot={name}] td[data-column=now]"));
+        assert_eq!(now.to_bits(), slots[[last, k]].to_bits(), "{name}");
+        assert_ne!(now.to_bits(), slots[[0, k]].to_bits(), "{name} has not moved");
+    }
+    assert_eq!(browser.complaints(), Vec::<Value>::new());
+    picture(browser, "control");
     assert_eq!(served.end(), Some(0));
 }
 

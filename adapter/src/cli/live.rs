@@ -20,18 +20,6 @@ pub(super) struct LiveArgs {
 }
 
 impl LiveArgs {
-    /// Refuses the page where there is none to show.
-    pub(super) fn refuse(&self, what: &str) -> Result<(), Failure> {
-        match self.live {
-            None => Ok(()),
-            Some(_) => Err(Failure::message(
-                super::ExitStatus::Usage,
-                format!("--live does not show {what}"),
-                "leave it out; the report shows everything through time",
-            )),
-        }
-    }
-
     /// Serves the page, if it was asked for, and says where it is.
     pub(super) fn start(&self, context: &Context, about: impl FnOnce() -> About) -> Result<Option<Live>, Failure> {
         let Some(port) = self.live else {

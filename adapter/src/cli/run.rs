@@ -9,7 +9,7 @@ use super::{Context, ExitStatus, Failure, count};
 use crate::control::Traces;
 use crate::controlled;
 use crate::hosts::ControlledRun;
-use crate::live::{About, RunView};
+use crate::live::{About, Live, RunView};
 use crate::outcome::{
     Folder, Named, raster_plot, sensitivity_plot, spike_arrays, spike_table, trace_arrays, trace_plot,
 };
@@ -45,7 +45,6 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         &plan.experiment.name,
     )?;
     if plan.control.is_some() || !plan.perturbations.is_empty() {
-        args.live.refuse("a run under control or with perturbations")?;
         if args.input.host != load::HostName::Shim {
             return Err(Failure::message(
                 ExitStatus::Usage,
@@ -55,9 +54,28 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         }
         let running = load::start_shim(&plan, Some(&args.output))?;
         folder.manifest.host = Some(args.input.host.as_str().into());
-        let run = running.host.run_controlled(&plan)?;
+        let x = plan.values();
+        let live = args.live.start(context, || About {
+            axis: "time (ms)".into(),
+            ..About::of(&plan, "run", &x, None)
+        })?;
+        let run = match &live {
+            None => running.host.run_controlled(&plan)?,
+            Some(live) => {
+                let mut view = RunView::new(live, &plan, &x, false, "");
+                let mut rows = 0;
+                let watch = &mut |t_ms: f64, values: &[f64], sens: &[f64]| view.sample(t_ms, values, sens);
+                let moved = &mut |t_ms: f64, x: &[f64]| {
+                    live.row(rows, t_ms, None, x);
+                    rows += 1;
+                };
+                let run = running.host.run_controlled_watched(&plan, watch, moved)?;
+                view.publish();
+                run
+            }
+        };
         folder.arrays("traces.npz", &controlled::arrays(&plan, &run))?;
-        return finish(args, context, &plan, folder, &run, started);
+        return finish(args, context, &plan, folder, &run, (started, live));
     }
     let mut running = load::start(&args.input, &plan, Some(&args.output))?;
     folder.manifest.host = Some(running.host.describe().to_string());
@@ -230,7 +248,7 @@ fn finish(
     plan: &Plan,
     mut folder: Folder,
     run: &ControlledRun,
-    started: Instant,
+    (started, live): (Instant, Option<Live>),
 ) -> Result<ExitStatus, Failure> {
     folder.text("spikes.csv", &spike_table(plan, &run.spikes))?;
     let moved = plan.control.as_ref().map_or(0, |c| c.slots.len());
@@ -288,5 +306,10 @@ fn finish(
             report.display()
         ))?;
     }
+    let told = format!(
+        "done: {}, {moved} slots under control",
+        count(run.spikes.len(), "spike")
+    );
+    args.live.end(context, live, &told, &serde_json::json!({}));
     Ok(ExitStatus::Done)
 }

@@ -15,7 +15,7 @@ use crate::control::{Model, Traces};
 
 pub use arbor::ArborHost;
 pub use process::ProcessError;
-pub use shim::{ControlledRun, HostError, ShimHost, Timing, Watcher};
+pub use shim::{ControlledRun, HostError, RowWatcher, ShimHost, Timing, Watcher};
 
 /// Who runs an experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

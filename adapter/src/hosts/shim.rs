@@ -27,7 +27,7 @@ use crate::control::{Model, Traces};
 use crate::plan::export::{ExportError, sample_times_ms};
 use crate::plan::{Plan, PlannedCell, Variant, describe, draws_noise};
 
-pub use online::ControlledRun;
+pub use online::{ControlledRun, RowWatcher};
 pub use timing::Timing;
 
 /// Sees the samples of a run while it goes on: time (ms), values by probe, and sensitivities as a row of

@@ -1,11 +1,14 @@
 //! Runs under control: slots move and perturbations happen between steps, without a restart.
 
-use host_shim::{Controller, Handle, Present, Probe, Samples, Simulation, Spike};
+use host_shim::{Controller, Handle, Present, Probe, SampleView, Samples, Simulation, Spike};
 
-use super::{HostError, Setup, ShimHost};
+use super::{HostError, Setup, ShimHost, Watcher};
 use crate::control::{Online, Traces};
 use crate::plan::control::{clipped, in_cv};
 use crate::plan::{Plan, PlannedChange, PlannedControl, PlannedPerturbation, Variant};
+
+/// Sees the slots of a run under control while it goes on: time (ms) and the values of all slots.
+pub type RowWatcher<'a> = dyn FnMut(f64, &[f64]) + Send + 'a;
 
 /// What a run under control shows.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -29,6 +32,20 @@ impl ShimHost {
     /// # Errors
     /// [`HostError`].
     pub fn run_controlled(&self, plan: &Plan) -> Result<ControlledRun, HostError> {
+        self.run_controlled_watched(plan, &mut |_, _, _| {}, &mut |_, _| {})
+    }
+
+    /// [`ShimHost::run_controlled`], with samples (without sensitivities) and rows of slots shown as soon as the host has
+    /// them.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn run_controlled_watched(
+        &self,
+        plan: &Plan,
+        watcher: &mut Watcher<'_>,
+        rows: &mut RowWatcher<'_>,
+    ) -> Result<ControlledRun, HostError> {
         let variant = match &plan.control {
             Some(_) => self.variant(true),
             None => self.variant(false),
@@ -39,7 +56,7 @@ impl ShimHost {
         };
         let setup = &*self.setup;
         setup.set(&mut simulation, variant, &plan.values())?;
-        let mut driver = Driver::new(setup, plan, &simulation, variant)?;
+        let mut driver = Driver::new(setup, plan, &simulation, variant, rows)?;
         let mut samples = Samples {
             n_probes: plan.probes.len(),
             ..Samples::default()
@@ -54,7 +71,11 @@ impl ShimHost {
             setup.dt_ms,
             &host_shim::Schedule::Explicit(crate::plan::export::sample_times_ms(time)),
             probes,
-            &mut samples,
+            &mut |view: &SampleView<'_>| {
+                samples.times_ms.push(view.time_ms);
+                samples.values.extend_from_slice(view.values);
+                watcher(view.time_ms, view.values, &[]);
+            },
             &mut driver,
         )?;
         if let Some(error) = driver.error {
@@ -150,7 +171,7 @@ impl Governor {
 }
 
 /// What happens between steps.
-struct Driver {
+struct Driver<'a> {
     /// Times that differ by less are the same.
     slack_ms: f64,
     parameters: Vec<Parameter>,
@@ -161,11 +182,18 @@ struct Driver {
     sample_every_ms: f64,
     rows: u64,
     run: ControlledRun,
+    watcher: &'a mut RowWatcher<'a>,
     error: Option<HostError>,
 }
 
-impl Driver {
-    fn new(setup: &Setup, plan: &Plan, simulation: &Simulation, variant: Variant) -> Result<Self, HostError> {
+impl<'a> Driver<'a> {
+    fn new(
+        setup: &Setup,
+        plan: &Plan,
+        simulation: &Simulation,
+        variant: Variant,
+        watcher: &'a mut RowWatcher<'a>,
+    ) -> Result<Self, HostError> {
         let mut parameters = Vec::new();
         for m in &setup.moved {
             let name = plan.cells[m.cell].variant(variant).name(&m.mechanism);
@@ -210,6 +238,7 @@ impl Driver {
             sample_every_ms: plan.experiment.simulation.sample_every_ms,
             rows: 0,
             run: ControlledRun::default(),
+            watcher,
             error: None,
         })
     }
@@ -268,6 +297,7 @@ impl Driver {
             self.rows += 1;
             self.run.times_ms.push(now.time_ms());
             self.run.slots.extend_from_slice(&self.x);
+            (self.watcher)(now.time_ms(), &self.x);
             if let Some(governor) = &mut self.governor {
                 governor.gather(now);
                 self.run.sensitivities.extend_from_slice(&governor.sensitivities);
@@ -277,7 +307,7 @@ impl Driver {
     }
 }
 
-impl Controller for Driver {
+impl Controller for Driver<'_> {
     fn control(&mut self, now: &mut Present<'_>) -> Option<f64> {
         if let Err(error) = self.act(now) {
             self.error = Some(error);
