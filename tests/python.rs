@@ -38,11 +38,11 @@ fn graddiff() -> &'static Path {
             .expect("cargo starts");
         let text = text(&build.stdout);
         assert!(build.status.success(), "{text}{}", self::text(&build.stderr));
-        let built = text.lines().filter_map(|line| {
+        let mut built = text.lines().filter_map(|line| {
             let message: Value = serde_json::from_str(line).expect("one document a line");
             message["executable"].as_str().map(PathBuf::from)
         });
-        built.last().expect("cargo says what it has built")
+        built.next_back().expect("cargo says what it has built")
     })
 }
 
@@ -69,12 +69,7 @@ fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
 }
 
 fn succeeds(command: &mut Command) -> Output {
-    let output = command.output().unwrap_or_else(|error| {
-        panic!(
-            "{:?} does not start ({error}); mpiexec is of Debian's openmpi-bin",
-            command.get_program()
-        )
-    });
+    let output = command.output().expect("it starts; mpiexec is of Debian's openmpi-bin");
     assert!(
         output.status.success(),
         "{command:?}\n{}{}",
@@ -126,7 +121,7 @@ fn found(results: &str) -> (Vec<f64>, usize) {
         match &results[key] {
             Value::Array(cells) => cells.clone(),
             Value::Object(cells) => cells.values().cloned().collect(),
-            other => panic!("{key}: {other}"),
+            other => unreachable!("{key}: {other}"),
         }
     };
     let spikes = cells("ring")
