@@ -96,6 +96,62 @@ fn the_loop_is_the_one_written_by_hand() {
     }
 }
 
+/// The same with a synapse whose strength is controlled besides: it is written through the synapse's own number, and what
+/// is painted beside it still moves.
+#[test]
+fn a_synapse_is_controlled_as_if_by_hand() {
+    let (lambda, every, gains) = (0.05, 4, [0.004, 0.002]);
+    let every_ms = f64::from(every) * DT_MS;
+    let slots = json!({ "el": { "gain": gains[0] }, "scale": { "gain": gains[1] } });
+    let control = json!({ "objective": "e", "slots": slots, "every_ms": every_ms });
+    let mut experiment = linear(1, lambda, control);
+    let mechanism = json!(repository().join("examples/plasticity/scaled.mod"));
+    experiment["mechanisms"].as_array_mut().unwrap().push(mechanism);
+    let cell = &mut experiment["populations"][0]["cell"];
+    let (reversal, tau, weight, first_ms, apart_ms) = (10.0, 5.0, 1e-3_f32, 1.01, 5.0);
+    let at = json!({ "branch": 0, "pos": 0.5 });
+    let parameters = json!({ "e": reversal, "tau": tau });
+    cell["synapses"] = json!([{ "label": "s", "mechanism": "scaled", "at": at, "parameters": parameters }]);
+    let times_ms: Vec<f64> = (0..20).map(|k| first_ms + f64::from(k) * apart_ms).collect();
+    cell["generators"] = json!([{ "target": "s", "times_ms": times_ms, "weight": f64::from(weight) }]);
+    let scale =
+        json!({ "name": "scale", "each_cell": true, "targets": [{ "mechanism": "scaled", "parameter": "scale" }] });
+    experiment["slots"].as_array_mut().unwrap().push(scale);
+    let (_, found) = run("synapse", &experiment);
+
+    // µF: 1 µF/cm² on a cylinder of 20 by 20 µm
+    let capacitance = std::f64::consts::PI * 20.0 * 20.0 * 1e-8;
+    let (kept, z, per_us) = ((-lambda * DT_MS).exp(), LEAK * DT_MS, DT_MS * 1e-3 / capacitance);
+    let (mut v, mut g, mut u, mut e_sens, mut theta) = (0.5, 0.0, [0.0; 2], [0.0; 2], [2.0, 1.0]);
+    let (mut worst, mut events): (f64, f64) = (0.0, 0.0);
+    for step in 1..found.times_ms.len() {
+        let start_ms = f64::from(u32::try_from(step).unwrap() - 1) * DT_MS;
+        if start_ms + 0.5 * DT_MS > first_ms + events * apart_ms {
+            events += 1.0;
+            g += f64::from(weight);
+        }
+        let y = per_us * g;
+        let all = 1.0 + z + y * theta[1];
+        v = (v + z * theta[0] + y * theta[1] * reversal) / all;
+        u = [kept * (u[0] + z) / all, kept * (u[1] - y * (v - reversal)) / all];
+        // Arbor's exponential
+        g *= (1.0 - 0.5 * DT_MS / tau) / (1.0 + 0.5 * DT_MS / tau);
+        for k in 0..2 {
+            e_sens[k] = kept * e_sens[k] + DT_MS * v * u[k];
+            if step % 4 == 0 {
+                theta[k] -= every_ms * gains[k] * [2.0, 1.0][k] * e_sens[k];
+            }
+            worst = worst.max((found.slots[2 * step + k] - theta[k]).abs());
+            worst = worst.max((found.sensitivities[2 * step + k] - e_sens[k]).abs());
+        }
+    }
+    assert!(
+        (theta[0] - 2.0).abs() > 0.5 && (theta[1] - 1.0).abs() > 0.05,
+        "hardly moved: {theta:?}"
+    );
+    assert!(worst < 1e-11, "off by {worst:e}");
+}
+
 /// A controller that sets what is there already changes no bit, however often it does.
 #[test]
 fn setting_the_same_values_changes_nothing() {

@@ -60,7 +60,9 @@ impl From<Error> for Failure {
             Error::Cable(cable) => Failure::new(ExitStatus::Bug, cable, "please report this"),
             Error::Search(search) => (*search).into(),
             Error::Identifiability(none) => none.into(),
-            Error::Settings(_) | Error::Objective(_) => Failure::new(ExitStatus::Bug, error, "please report this"),
+            Error::Settings(_) | Error::Objective(_) | Error::Problem(_) => {
+                Failure::new(ExitStatus::Bug, error, "please report this")
+            }
             Error::Olive(olive) => {
                 let help = match &olive {
                     OliveError::Read { .. } => "check the path and the permissions",

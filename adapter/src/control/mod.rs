@@ -45,7 +45,7 @@ pub use spectrum::{Spectrum, spectrum};
 pub use starts::{Starts, best_of, run_all};
 pub use transforms::{Transform, TransformError};
 pub use tuner::checkpoint::{Checkpoint, CheckpointError};
-pub use tuner::settings::{Optimiser, Settings, SettingsError, Stop};
+pub use tuner::settings::{Optimiser, Settings, SettingsError, Stall, Stop};
 pub use tuner::{Best, Counts, Row, Termination, TuneError, Tuner};
 
 #[cfg(test)]

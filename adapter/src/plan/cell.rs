@@ -100,6 +100,13 @@ impl PlannedCell {
             || self.pieces.iter().any(|p| p.voltage && !p.seeds.is_empty())
     }
 
+    /// Whether slots move what can only be set before a run: junctions, reversal potentials, voltage processes.
+    pub(crate) fn moves_rigid(&self) -> bool {
+        self.junctions.iter().any(|p| !p.seeds.is_empty())
+            || self.methods.values().any(|m| !m.seeds.is_empty())
+            || self.pieces.iter().any(|p| p.voltage && !p.seeds.is_empty())
+    }
+
     /// What runs on the cell where `wanted` runs in the simulation.
     pub fn variant(&self, wanted: Variant) -> Variant {
         if self.carries { wanted } else { Variant::Plain }

@@ -260,12 +260,12 @@ pub(super) fn plan(
             ));
         }
     }
-    if let Some(cell) = cells.iter().find(|c| c.moves_points()) {
+    if let Some(cell) = cells.iter().find(|c| c.moves_rigid()) {
         return Err(PlanError::Uncontrollable {
             place: "control".into(),
             name: cell.name.clone(),
-            why: "a cell where slots move synapses, junctions or reversal potentials, which control cannot; leave \
-                  these slots out",
+            why: "a cell where slots move junctions, reversal potentials or clamped voltages, which control cannot; \
+                  leave these slots out",
         });
     }
     planned.sort_by_key(|(slot, _)| *slot);

@@ -20,6 +20,7 @@ use crate::control::{IdentifiabilityError, ObjectiveError, SettingsError, TuneEr
 use crate::hosts::HostError;
 use crate::plan::PlanError;
 use crate::report::{ProgressMode, create_dir, write_atomic};
+use crate::tune::TuneSetupError;
 
 /// All results, in the order in which `reproduce all` computes them.
 pub const PARTS: &[Part] = &[
@@ -31,6 +32,7 @@ pub const PARTS: &[Part] = &[
     online::network::PART,
     online::stability::PART,
     online::adaptation::PART,
+    online::plasticity::PART,
 ];
 
 /// One result of the paper.
@@ -170,6 +172,9 @@ pub enum Error {
     /// A target of ours fits no trace: a bug.
     #[error(transparent)]
     Objective(#[from] ObjectiveError),
+    /// A search of ours cannot be set up: a bug.
+    #[error(transparent)]
+    Problem(Box<TuneSetupError<HostError>>),
     /// The sensitivities tell nothing.
     #[error(transparent)]
     Identifiability(#[from] IdentifiabilityError),

@@ -1,9 +1,10 @@
-//! Online control in the paper: homeostasis of a cell (R5) and of a network (R6), stability (R7), and a cell that keeps its
-//! rate while it is disturbed (R8a).
+//! Online control in the paper: homeostasis of a cell (R5) and of a network (R6), stability (R7), a cell that keeps its
+//! rate while it is disturbed (R8a), and plasticity rules (R8b, R8c).
 
 pub mod adaptation;
 pub mod homeostasis;
 pub mod network;
+pub mod plasticity;
 pub mod stability;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::report::write_atomic;
 use crate::verify::{Verdict, lanes, verify};
 
 /// The mechanisms of all experiments below.
-const MECHANISMS: [Carried; 5] = [
+const MECHANISMS: [Carried; 7] = [
     Carried {
         path: "hh_homeo.mod",
         text: include_str!("../../../mechanisms/homeostasis/hh_homeo.mod"),
@@ -37,6 +38,14 @@ const MECHANISMS: [Carried; 5] = [
     Carried {
         path: "setpoint.mod",
         text: include_str!("../../../examples/homeostasis/setpoint.mod"),
+    },
+    Carried {
+        path: "clopath.mod",
+        text: include_str!("../../../examples/plasticity/clopath.mod"),
+    },
+    Carried {
+        path: "scaled.mod",
+        text: include_str!("../../../examples/plasticity/scaled.mod"),
     },
 ];
 

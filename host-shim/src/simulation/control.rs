@@ -6,8 +6,10 @@
 
 use super::Simulation;
 use crate::group::Group;
+use crate::network::Target;
 use crate::probe::{Array, Probe, Tap};
 use crate::sim_error::SimError;
+use crate::wiring::resolve;
 
 /// Looks at a simulation, and changes it, between steps. `Send`, for the thread that runs the simulation need not be the
 /// one that asked for it; calls never overlap.
@@ -140,6 +142,21 @@ impl Simulation {
             at,
         };
         Ok(range.map(handle).collect())
+    }
+
+    /// The handle of a parameter of a point process, found by the number under which events reach it. Targets that were
+    /// merged when the cell was built have one handle.
+    ///
+    /// # Errors
+    /// As [`Simulation::target_parameter`].
+    pub fn target_handle(&self, cell: usize, target: usize, parameter: &str) -> Result<Handle, SimError> {
+        let (group, to) = resolve(Target { cell, target }, &self.groups, &self.cells)?;
+        let row = self.groups[group].mechanisms[to.mechanism].parameter_row(cell, parameter)?;
+        Ok(Handle {
+            group,
+            array: Array::Parameter(to.mechanism, row),
+            at: to.instance as usize,
+        })
     }
 
     /// As [`Simulation::parameter_handles`], of a STATE or ASSIGNED variable.

@@ -194,8 +194,16 @@ impl<'a> Driver<'a> {
         variant: Variant,
         watcher: &'a mut RowWatcher<'a>,
     ) -> Result<Self, HostError> {
-        let mut parameters = Vec::new();
-        for m in &setup.moved {
+        let mut parameters = points(plan, simulation)?;
+        // where cells are built anew for each set of slot values, nobody has read back what painting made of them
+        let read_back = match &setup.blueprint {
+            Some((_, catalogue)) if plan.control.is_some() => {
+                let at_zero = super::simulation(plan, catalogue, &vec![0.0; setup.n_slots], Variant::Augmented)?;
+                super::moved(plan, &at_zero)?
+            }
+            Some(_) | None => Vec::new(),
+        };
+        for m in setup.moved.iter().chain(&read_back) {
             let name = plan.cells[m.cell].variant(variant).name(&m.mechanism);
             let mut slopes = Vec::new();
             for (slot, values) in &m.slopes {
@@ -210,7 +218,6 @@ impl<'a> Driver<'a> {
                 };
                 slopes.push((*slot, values.clone(), handles));
             }
-            let moves = |slot: &usize| plan.control.iter().flat_map(|c| &c.slots).any(|(k, _)| k == slot);
             parameters.push(Parameter {
                 cell: m.cell,
                 mechanism: m.mechanism.clone(),
@@ -218,7 +225,7 @@ impl<'a> Driver<'a> {
                 cvs: simulation.instances(m.cell, &name)?,
                 handles: simulation.parameter_handles(m.cell, &name, &m.parameter)?,
                 base: m.base.clone(),
-                controlled: slopes.iter().any(|(slot, ..)| moves(slot)),
+                controlled: slopes.iter().any(|(slot, ..)| moves(plan, *slot)),
                 slopes,
             });
         }
@@ -318,6 +325,33 @@ impl Controller for Driver<'_> {
         let next_change = self.changes.last().map_or(f64::INFINITY, |(at_ms, ..)| *at_ms);
         Some(next_row.min(next_move).min(next_change))
     }
+}
+
+/// Whether control moves a slot.
+fn moves(plan: &Plan, slot: usize) -> bool {
+    plan.control.iter().flat_map(|c| &c.slots).any(|(k, _)| *k == slot)
+}
+
+/// The parameters of synapses that slots move. Equal ones that were merged are written once each, with one value.
+fn points(plan: &Plan, simulation: &Simulation) -> Result<Vec<Parameter>, HostError> {
+    let mut parameters = Vec::new();
+    for (cell, planned) in plan.cells.iter().enumerate() {
+        for (target, synapse) in planned.synapses.iter().enumerate() {
+            for seed in &synapse.seeds {
+                parameters.push(Parameter {
+                    cell,
+                    mechanism: synapse.mechanism.clone(),
+                    parameter: seed.parameter.clone(),
+                    cvs: Vec::new(),
+                    handles: vec![simulation.target_handle(cell, target, &seed.parameter)?],
+                    base: vec![0.0],
+                    slopes: vec![(seed.slot, vec![seed.slope], Vec::new())],
+                    controlled: moves(plan, seed.slot),
+                });
+            }
+        }
+    }
+    Ok(parameters)
 }
 
 fn governor(plan: &Plan, control: &PlannedControl, simulation: &Simulation) -> Result<Governor, HostError> {

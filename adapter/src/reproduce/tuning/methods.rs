@@ -1,6 +1,6 @@
 //! Which searches are made, from where and for how long.
 
-use crate::control::{AdamSettings, CmaEsSettings, Horizon, LmSettings, Optimiser, Schedule, Starts, Stop};
+use crate::control::{AdamSettings, CmaEsSettings, Horizon, LmSettings, Optimiser, Schedule, Stall, Starts, Stop};
 use crate::reproduce::Scale;
 
 /// The horizon of Levenberg–Marquardt: first, and growth per iteration, ms. On P there is a barrier between start and
@@ -26,6 +26,8 @@ pub(super) struct Extent {
     pub(super) end_ms: f64,
     /// Iterations of Adam.
     adam: u32,
+    /// Iterations of Adam on sensitivities that forget.
+    adam_forgetting: u32,
     /// Iterations of Levenberg–Marquardt at most.
     lm: u32,
     /// Cell-seconds of each evolution at most.
@@ -47,8 +49,9 @@ impl Extent {
         let whole = Self {
             end_ms: 1000.0,
             adam: 300,
+            adam_forgetting: 300,
             lm: 60,
-            evolution_s: 1000.0,
+            evolution_s: 6000.0,
             seeds: 3,
             starts: 8,
             cut: 51,
@@ -59,6 +62,7 @@ impl Extent {
             Scale::Quick => Self {
                 end_ms: 200.0,
                 adam: 6,
+                adam_forgetting: 6,
                 lm: 6,
                 evolution_s: 12.0,
                 seeds: 1,
@@ -67,11 +71,13 @@ impl Extent {
                 verified_ms: 20.0,
                 timed: 1,
             },
-            Scale::Default => whole,
-            Scale::Full => Self {
-                evolution_s: 6000.0,
+            // half an hour for all results on two cores is what is left to go round
+            Scale::Default => Self {
+                adam_forgetting: 150,
+                evolution_s: 600.0,
                 ..whole
             },
+            Scale::Full => whole,
         }
     }
 
@@ -150,6 +156,11 @@ pub(super) fn lm_stop(extent: &Extent) -> Stop {
     Stop {
         max_iterations: extent.lm,
         target_loss: Some(SETTLED),
+        // with noise, what is left is a slow drift along conductances that the trace does not determine
+        stall: Some(Stall {
+            iterations: 4,
+            tolerance: 1e-3,
+        }),
         ..Stop::default()
     }
 }
@@ -203,7 +214,10 @@ pub(super) fn methods(extent: &Extent) -> Vec<Method> {
         }),
         horizon: fixed,
         stop: Stop {
-            max_iterations: extent.adam,
+            max_iterations: match family {
+                Family::Forgetting => extent.adam_forgetting,
+                Family::Adam | Family::Diffusion | Family::Evolution | Family::LevenbergMarquardt => extent.adam,
+            },
             ..Stop::default()
         },
     };

@@ -117,8 +117,9 @@ pub(super) fn losses(sides: &[Side<'_>], against: Against) -> LinePlot {
                 .map(|p| against.of(p, side.ground.multiple))
                 .collect();
             let y = search.curve.iter().map(|p| floored(p.loss)).collect();
-            least = x.iter().copied().fold(least, f64::min);
-            most = x.iter().copied().fold(most, f64::max);
+            // a logarithmic axis has no 0
+            let drawn = x.iter().copied().filter(|x| !plot.log_x || *x > 0.0);
+            (least, most) = drawn.fold((least, most), |(least, most), x| (least.min(x), most.max(x)));
             panel = panel.series(Series::new(&name, x, y).colour(colour(search)));
         }
         let constant = side.ground.best_constant();
