@@ -93,12 +93,12 @@ fn unittests(module: &str, tests: usize) {
 
 #[test]
 fn the_package_in_arbor() {
-    unittests("test_arbor", 14);
+    unittests("test_arbor", 16);
 }
 
 #[test]
 fn the_package_in_neuron() {
-    unittests("test_neuron", 11);
+    unittests("test_neuron", 13);
 }
 
 #[test]

@@ -169,6 +169,38 @@ class Exact(unittest.TestCase):
         error = abs(np.array([s["dv_dgbar_mv_per_s_per_cm2"] for s in found]) - expected).max() / abs(expected).max()
         self.assertLess(error, TOLERANCE)
 
+    def test_global_properties_hold_where_the_decor_is_silent(self):
+        def silent(decor, values):
+            decor.paint("(all)", A.density("pas", {"g": values["g"], "e": -50}))
+            return decor
+
+        def properties():
+            out = A.neuron_cable_properties()
+            out.set_property(cm=0.02 * U.F / U.m2, rL=170 * U.Ohm * U.cm)
+            return out
+
+        tangent, policy = gd.Tangent(MECHANISMS / "pas/pas.mod", wrt="g"), A.cv_policy("(max-extent 30)")
+        values = {"g": 0.0003}
+        given = tangent.properties(properties())
+        cell = tangent.cable_cell(tree(), silent(tangent.decor(), values), None, policy)
+        probes = cell.probes(AT[9], "x")
+        simulation = A.simulation(Recipe(cell, given, probes, False))
+        samples = cell.sample(simulation, "x", SAMPLES)
+        simulation.run(DURATION_MS * U.ms, DT_MS * U.ms)
+
+        def run(values):
+            own = properties()
+            own.catalogue = tangent.catalogue
+            cell = A.cable_cell(tree(), silent(A.decor(), values), A.label_dict(), policy)
+            simulation = A.simulation(Recipe(cell, own, [A.cable_probe_membrane_voltage(AT[9], "x")], False))
+            handle = simulation.sample((0, "x"), SAMPLES)
+            simulation.run(DURATION_MS * U.ms, DT_MS * U.ms)
+            return simulation.samples(handle)[0][0][:, 1]
+
+        expected = differences(run, values, "g")
+        error = abs(samples.sensitivities()["dv_dg_mv_per_s_per_cm2"] - expected).max() / abs(expected).max()
+        self.assertLess(error, TOLERANCE)
+
     def test_a_seed_says_where_a_slot_acts(self):
         tangent = self.tangent
         decor = tangent.decor()
@@ -267,6 +299,19 @@ class Refused(unittest.TestCase):
         base = disk.append(base, A.mpoint(0, 0, 20, 8), A.mpoint(0, 0, 20, 2), tag=1)
         disk.append(base, A.mpoint(0, 0, 20, 2), A.mpoint(0, 0, 60, 2), tag=1)
         self.refuses("disk", self.cell, decor, shape=A.morphology(disk))
+
+    def test_properties_of_another_cell(self):
+        tangent = gd.Tangent(MECHANISMS / "pas/pas.mod", wrt="g")
+        decor = tangent.decor()
+        decor.paint("(all)", A.density("pas", {}))
+        other = A.neuron_cable_properties()
+        other.set_property(cm=0.02 * U.F / U.m2)
+        self.refuses("cm of the global properties is 0.02, but", self.given, tangent, decor, other)
+        self.refuses("cm of the global properties is 0.02, but", tangent.properties, other)
+
+    def given(self, tangent, decor, other):
+        tangent.cable_cell(tree(), decor, None, A.cv_policy("(single)"))
+        tangent.cable_cell(tree(), decor, None, A.cv_policy("(single)"), other)
 
     def test_probes(self):
         decor = self.tangent.decor()

@@ -210,6 +210,31 @@ class Refused(unittest.TestCase):
         stranger = h.Section(name="stranger")
         self.refuses("not part", clones.record, stranger(0.5))
 
+    def test_models_that_have_changed_since(self):
+        model = Model()
+        clones = tangent.clone(model.sections)
+        model.left.cm, model.left.Ra = 2, 200
+        model.left(0.1).cm = 3
+        h.finitialize(-65)
+        for slot in tangent.slots:
+            twin = clones.sections[slot][model.left]
+            self.assertEqual((twin.Ra, twin(0.1).cm, twin(0.5).cm), (200, 3, 2))
+        late = h.NetCon(model.source, model.synapse)
+        self.assertRaises(RuntimeError, h.finitialize, -65)
+        self.refuses("left has other .*NetCons", clones._start)
+        del late
+        model.right.insert("hh")
+        self.refuses("right has other", clones._start)
+        model.right.uninsert("hh")
+        clones._start()
+        model.right.L = 300
+        self.refuses("clone's area at right", clones._start)
+
+    def test_extracellular(self):
+        model = Model()
+        model.left.insert("extracellular")
+        self.refuses("`extracellular` at left", tangent.clone, model.sections)
+
     def test_diameters_changed_by_hand(self):
         model = Model()
         model.trunk(0.5).area()

@@ -90,6 +90,9 @@ class Tangent:
                 if ion.startswith("gd_ion_") and ion.endswith(f"__{slot}"):
                     self._tangents.setdefault(ion[len("gd_ion_") : -len(slot) - 2], []).append(ion)
         self.catalogue = A.load_catalogue(str(self.path))
+        # what holds where decors say nothing: what properties() was last given, and what cells took for it
+        self._given: dict[str, float] | None = None
+        self._taken: dict[str, float] = {}
 
     def augmented(self, mechanism: str) -> str:
         """The name under which a mechanism is painted; `hh` or, with other values of globals, `hh/q=3`.
@@ -131,7 +134,8 @@ class Tangent:
         self, morphology: Any, decor: "Decor", labels: Any = None, discretization: Any = None, properties: Any = None
     ) -> "Cell":
         """An arbor.cable_cell with the carrier painted; arguments as there, and the properties that its recipe returns,
-        whose capacitance and resistivity hold where the decor sets none (arbor.neuron_cable_properties() if absent).
+        whose capacitance and resistivity hold where the decor sets none (if absent, those that `properties()` was
+        given before, else arbor.neuron_cable_properties()).
 
         Raises Unsupported for a decor of Arbor's own, and for geometry without area or length.
         """
@@ -143,9 +147,12 @@ class Tangent:
             morphology = A.morphology(morphology)
         labels = A.label_dict() if labels is None else labels
         plain = A.cable_cell(morphology, decor.written(), labels, discretization)
-        properties = A.neuron_cable_properties() if properties is None else properties
-        defaults = {"cm": properties.membrane_capacitance, "rL": properties.axial_resistivity}
+        defaults = self._given
+        if properties is not None or defaults is None:
+            defaults = _defaults(A.neuron_cable_properties() if properties is None else properties)
         along = {key: decor.along(plain, key, default) for key, default in defaults.items()}
+        for key in defaults.keys() - decor.own():
+            self._agrees(key, defaults[key], self._taken.setdefault(key, defaults[key]))
         tree = geometry.Tree(morphology, A.cv_data(plain), along["cm"], along["rL"], A.mnpos)
         carried = decor.written()
         for instance, row in enumerate(tree.rows):
@@ -158,9 +165,13 @@ class Tangent:
         """Global properties for the recipe: the given ones, or arbor.neuron_cable_properties(), with the catalogue and
         the ions that hold derivatives.
 
-        Raises Unsupported if they compute reversal potentials by a mechanism.
+        Raises Unsupported if they compute reversal potentials by a mechanism, or if a cell took another capacitance or
+        resistivity for its own.
         """
         properties = A.neuron_cable_properties() if properties is None else properties
+        self._given = _defaults(properties)
+        for key, taken in self._taken.items():
+            self._agrees(key, self._given[key], taken)
         for ion, settings in properties.ions.items():
             if settings.reversal_potential_method not in (None, "const"):
                 raise Unsupported(_METHOD.format(ion))
@@ -175,12 +186,25 @@ class Tangent:
                 properties.set_ion(tangent, valence=properties.ions[ion].charge, **nothing)
         return properties
 
+    @staticmethod
+    def _agrees(key: str, value: float, other: float) -> None:
+        if value != other:
+            raise Unsupported(
+                f"{key} of the global properties is {value:g}, but a cell was made for {other:g}: give cable_cell the same"
+                " properties as the recipe"
+            )
+
     def column(self, value: str, slot: str | None = None, unit: str = "") -> str:
         """The name of a column: `v_mv`, and `dv_dgnabar_mv_per_s_per_cm2` of its derivative."""
         own = program.unit_name(unit) if unit else ""
         if slot is None:
             return f"{value}_{own}" if own else value
         return f"d{value}_d{slot}_{own + '_' if own else ''}per_{program.unit_name(self.units[slot])}"
+
+
+def _defaults(properties: Any) -> dict[str, float]:
+    """F/m^2 and Ohm cm."""
+    return {"cm": properties.membrane_capacitance, "rL": properties.axial_resistivity}
 
 
 _METHOD = "the reversal potential of `{}` is computed by a mechanism: such cells run with `graddiff run --host arbor`"
@@ -254,6 +278,10 @@ class Decor(A.decor):
         for what, arguments, named in self._log:
             getattr(out, what)(*arguments, **named)
         return out
+
+    def own(self) -> set[str]:
+        """Of capacitance and resistivity, what the decor sets for the whole cell."""
+        return self._cell.keys() & self._painted.keys()
 
     def along(self, cell: Any, key: str, default: float) -> geometry.Property:
         """Capacitance (`cm`, F/m^2) or resistivity (`rL`, Ohm cm) along a cell."""
@@ -337,7 +365,7 @@ class Cell(A.cable_cell):
                 terms[name] = weight
             columns.append((column("v", slot, "mV"), terms))
         for state in states:
-            mechanism, _, variable = state.partition(".")
+            mechanism, _, variable = state.rpartition(".")
             painted = self._tangent.augmented(mechanism)
             tables = self._tangent._mechanisms[painted]
             unit = {s["name"]: s["unit"] for s in tables["states"]}

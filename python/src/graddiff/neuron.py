@@ -143,8 +143,9 @@ class Tangent:
         sections    all sections of the cell, as `section.wholetree()` lists them, with their mechanisms and synapses
         where       for a slot that moves its parameter in some sections only, these
 
-        Parameters and weights are copied at each `finitialize`, so the script may change them between runs. Geometry,
-        mechanisms, synapses and NetCons are what they are now.
+        Parameters and weights are copied at each `finitialize`, so the script may change them between runs; what it changes
+        later (states, voltages, Vector.play on a parameter) the clones do not see. Geometry, mechanisms, synapses and
+        NetCons are what they are now; others at `finitialize` are an error.
 
         Raises Unsupported for what has no clone.
         """
@@ -163,6 +164,7 @@ class Clones:
         """Original (segment's mechanism or point process), clone, name of the original, whether its seed is 1."""
         self._slot_of: list[str] = []
         self._wires: list[tuple[Any, Any]] = []
+        self._inventory = {section: _inventory(section) for section in sections}
         self.sections: dict[str, dict[Any, Any]] = {}
         """The clone of each section, by slot."""
         _check_simulator()
@@ -201,6 +203,7 @@ class Clones:
                 part = getattr(h, clone)(twin(process.get_segment().x))
                 h.setpointer(here._ref_v, "v_peer", part)
                 self._keep(slot, (here, process), part, clone, acts)
+                # netconlist is faster, but leaves out NetCons without a source
                 for wire in h.List("NetCon"):
                     if wire.syn() == process:
                         self._wires.append((wire, _wire(wire, part)))
@@ -212,9 +215,16 @@ class Clones:
     def _start(self) -> None:
         """Before any INITIAL: the clones start at 0 mV, with the parameters of their originals."""
         _check_simulator()
+        for section, inventory in self._inventory.items():
+            if _inventory(section) != inventory:
+                raise Unsupported(
+                    f"{section} has other segments, mechanisms, synapses or NetCons than when it was cloned: clone the"
+                    " cell when it is complete"
+                )
         for twins in self.sections.values():
             for twin in twins.values():
                 twin.v = 0
+            _alike(twins)
         for slot, ((segment, of), part, clone, acts) in zip(self._slot_of, self._parts):
             own = getattr(segment, of) if isinstance(of, str) else of
             for name in self._parameters[clone]:
@@ -287,16 +297,15 @@ def _geometry(sections: list[Any], slot: str) -> dict[Any, Any]:
     twins = {}
     for section in sections:
         twin = h.Section(name=f"gd_{slot}_{section.name()}".replace(".", "_").replace("[", "_").replace("]", ""))
-        twin.nseg, twin.Ra, twin.rallbranch = section.nseg, section.Ra, section.rallbranch
+        twin.nseg, twin.rallbranch = section.nseg, section.rallbranch
         if section.n3d():
             for k in range(section.n3d()):
                 twin.pt3dadd(section.x3d(k), section.y3d(k), section.z3d(k), section.diam3d(k))
         else:
             twin.L = section.L
-        for here, there in zip(section, twin):
-            if not section.n3d():
+        if not section.n3d():
+            for here, there in zip(section, twin):
                 there.diam = here.diam
-            there.cm = here.cm
         twins[section] = twin
     for section, twin in twins.items():
         parent = section.parentseg()
@@ -307,6 +316,29 @@ def _geometry(sections: list[Any], slot: str) -> dict[Any, Any]:
         missing = [str(child) for child in section.children() if child not in twins]
         if missing:
             raise Unsupported(f"{', '.join(missing)} on {section} not given: pass section.wholetree()")
+    _alike(twins)
+    return twins
+
+
+def _inventory(section: Any) -> list[Any]:
+    """What a clone is made for: by segment, its mechanisms, and how many NetCons with a source its synapses have."""
+    netcons = h.CVode().netconlist
+    return [
+        (
+            [m.name() for m in segment if not m.name().endswith("_ion")],
+            [(process.hname(), int(netcons("", "", process).count())) for process in segment.point_processes()],
+        )
+        for segment in section
+    ]
+
+
+def _alike(twins: dict[Any, Any]) -> None:
+    """Copies resistivities and capacitances; membrane and axial resistance must be alike."""
+    for section, twin in twins.items():
+        if twin.Ra != section.Ra:
+            twin.Ra = section.Ra
+        for here, there in zip(section, twin):
+            there.cm = here.cm
     for section, twin in twins.items():
         for here, there in zip(section, twin):
             for what in ("area", "ri"):
@@ -314,9 +346,9 @@ def _geometry(sections: list[Any], slot: str) -> dict[Any, Any]:
                 if abs(mine - other) > 1e-9 * abs(mine):
                     raise Unsupported(
                         f"the clone's {what} at {here} is {other:g}, not {mine:g}: diameters set after pt3dadd, or"
-                        " changed by hand, cannot be copied; give the section its points or its diameters, not both"
+                        " changed by hand, cannot be copied; give the section its points or its diameters, not both, and"
+                        " clone the cell when it is complete"
                     )
-    return twins
 
 
 def _wire(wire: Any, target: Any) -> Any:
