@@ -93,7 +93,7 @@ fn unittests(module: &str, tests: usize) {
 
 #[test]
 fn the_package_in_arbor() {
-    unittests("test_arbor", 16);
+    unittests("test_arbor", 17);
 }
 
 #[test]

@@ -169,6 +169,19 @@ class Exact(unittest.TestCase):
         error = abs(np.array([s["dv_dgbar_mv_per_s_per_cm2"] for s in found]) - expected).max() / abs(expected).max()
         self.assertLess(error, TOLERANCE)
 
+    def test_voltage_processes(self):
+        def held(decor, values):
+            decor.paint("(all)", A.density("hh", {}))
+            decor.paint("(cable 0 0 0.1)", A.voltage_process("v_clamp", {"hold": values["hold"]}))
+            return decor
+
+        tangent = gd.Tangent(MECHANISMS / "hh/hh.mod", MECHANISMS / "clamp/v_clamp.mod", wrt="hold")
+        values, policy = {"hold": -30}, "(max-extent 20)"
+        cell = tangent.cable_cell(tree(), held(tangent.decor(), values), None, A.cv_policy(policy))
+        found = np.array([s["dv_dhold_mv_per_mv"] for s in augmented(tangent, cell, event=False)])
+        expected = differences(lambda x: plain(tangent, held, x, policy), values, "hold")
+        self.assertLess(abs(found - expected).max() / abs(expected).max(), TOLERANCE)
+
     def test_global_properties_hold_where_the_decor_is_silent(self):
         def silent(decor, values):
             decor.paint("(all)", A.density("pas", {"g": values["g"], "e": -50}))
