@@ -27,7 +27,7 @@ use proptest::prelude::*;
 const DEMANDED: usize = 30;
 
 /// (fixture, code of the text or variant of the plan, `line:column` or place in the experiment or file).
-const ROWS: [(&str, &str, &str); 145] = [
+const ROWS: [(&str, &str, &str); 151] = [
     ("ambiguous-value", "AmbiguousValue", "slots[0]"),
     ("bad-label", "BadLabel", "cells[0].synapses[0]"),
     ("bad-name", "BadName", "name"),
@@ -48,6 +48,12 @@ const ROWS: [(&str, &str, &str); 145] = [
     ("control-objective", "Uncontrollable", "control.objective"),
     ("control-unknown-objective", "Unknown", "control.objective"),
     ("control-unknown-slot", "Unknown", "control.slots.gk"),
+    ("control-within-adam", "Uncontrollable", "control.law"),
+    ("control-within-another-mechanism", "Uncontrollable", "control.within"),
+    ("control-within-clip-late", "Uncontrollable", "control.start_ms"),
+    ("control-within-every", "Uncontrollable", "control.every_ms"),
+    ("control-within-several-cvs", "Uncontrollable", "control.within"),
+    ("control-within-two-cells", "Uncontrollable", "control.within"),
     ("detector-missing", "Detector", "connections[0].from.detector"),
     ("duplicate-cell", "Duplicate", "cells[1]"),
     ("duplicate-detector", "Duplicate", "cells[0].detectors[1]"),

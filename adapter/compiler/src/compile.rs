@@ -6,7 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, Severity, has_errors};
 use crate::emit::carrier::Carrier;
 use crate::emit::catalogue::{self, Entry};
 use crate::emit::nmodl::{self, NmodlFile, Simulator};
-use crate::emit::{Names, Seed, Slots, json};
+use crate::emit::{Law, Names, Seed, Slots, json};
 use crate::ir::graph::Leaf;
 use crate::ir::mechanism::{Hook, IonQuantity, Kind, Mechanism, Output};
 use crate::ir::verify::verify;
@@ -49,6 +49,9 @@ pub struct Options {
     pub keep: Keep,
     /// What brings ∂V/∂slot along the tree.
     pub carrier: Carrier,
+    /// A law by which slots move by themselves. It is left out, and missing in [`Compiled::slots`], where the mechanism
+    /// is not a density mechanism without POST_EVENT, or no slot reaches the objective.
+    pub law: Option<Law>,
 }
 
 /// A diagnostic and the source it is about, by position.
@@ -128,8 +131,8 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// Each mechanism as NMODL that the simulator's own compiler takes, and if there are slots its clone. `files` are the
-    /// names of the sources, without folders.
+    /// Each mechanism as NMODL that the simulator's own compiler takes, and if there are slots its clone; with a law, the
+    /// mechanism that controls its own cell instead of clones. `files` are the names of the sources, without folders.
     ///
     /// # Errors
     /// [`CompileError::Rejected`] with what the simulator has no words for.
@@ -137,7 +140,11 @@ impl Compiled {
         let mut found: Vec<FileDiagnostic> = Vec::new();
         for (i, (ast, m)) in self.asts.iter().zip(&self.mechanisms).enumerate() {
             found.extend(nmodl::refusals(ast, m, to).into_iter().map(|d| (i, d)));
-            if !self.tangents.is_empty() {
+            if let Some(law) = &self.slots.law {
+                if let Some(tangent) = self.tangents.get(i).filter(|_| law.mechanism == m.name) {
+                    found.extend(nmodl::alone_refusals(ast, tangent, law).into_iter().map(|d| (i, d)));
+                }
+            } else if !self.tangents.is_empty() {
                 found.extend(nmodl::clone_refusals(ast, m, to).into_iter().map(|d| (i, d)));
             }
         }
@@ -146,8 +153,14 @@ impl Compiled {
         let mut out: Vec<NmodlFile> = all
             .map(|((ast, m), file)| nmodl::emit(m, to, &nmodl::About::source(ast, m, file, to)))
             .collect();
-        let clones = self.asts.iter().zip(&self.tangents).zip(files);
-        out.extend(clones.map(|((ast, t), file)| nmodl::emit_clone(ast, t, file, to)));
+        let tangents = self.asts.iter().zip(&self.tangents).zip(files);
+        out.extend(tangents.filter_map(|((ast, t), file)| match &self.slots.law {
+            None => Some(nmodl::emit_clone(ast, t, file, to)),
+            Some(law) if law.mechanism == t.mechanism.name => {
+                Some(nmodl::emit_alone(ast, t, &self.slots, law, file, to))
+            }
+            Some(_) => None,
+        }));
         Ok(out)
     }
 
@@ -237,7 +250,7 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
         }
     }
     reject(&diagnostics)?;
-    let slots = seeds(&options.slots, &names, options.carrier)?;
+    let mut slots = seeds(&options.slots, &names, options.carrier)?;
     let mut lowered: Vec<Lowered> = Vec::new();
     for (i, ast) in parsed.iter().enumerate() {
         let ranged: Vec<String> = slots
@@ -284,6 +297,7 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
     reject(&diagnostics)?;
     let mut mechanisms: Vec<Mechanism> = lowered.into_iter().map(|l| l.mechanism).collect();
     let pruned = drop_unread(&mut mechanisms, &mut tangents, &options.keep);
+    slots.law = options.law.clone().filter(|law| fits(law, &tangents));
     let entries: Vec<Entry<'_>> = mechanisms
         .iter()
         .enumerate()
@@ -302,6 +316,17 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
         pruned,
         warnings: diagnostics,
         asts: parsed,
+    })
+}
+
+/// Whether a law has what it needs in its mechanism.
+fn fits(law: &Law, tangents: &[Tangent]) -> bool {
+    let own = tangents.iter().find(|t| t.mechanism.name == law.mechanism);
+    own.is_some_and(|t| {
+        let m = &t.mechanism;
+        let objective = m.states.iter().position(|s| s.name == law.objective);
+        // spikes come one by one, and would read what is painted
+        m.kind == Kind::Density && m.post_event.outputs.is_empty() && objective.is_some_and(|s| t.active.contains(&s))
     })
 }
 
@@ -390,6 +415,7 @@ fn seeds(specs: &[SlotSpec], mechanisms: &[String], carrier: Carrier) -> Result<
         names: specs.iter().map(|s| s.name.clone()).collect(),
         seeds: Vec::new(),
         carrier,
+        law: None,
     };
     for spec in specs {
         for (mechanism, parameter) in &spec.targets {

@@ -16,6 +16,7 @@ pub mod syntax;
 
 pub use compile::{CompileError, Compiled, FileDiagnostic, Options, SlotSpec, Source, check, compile};
 pub use diagnostic::{Code, Diagnostic, Severity, Span};
+pub use emit::Law;
 pub use emit::carrier::Carrier;
 pub use mech_abi::AbiLevel;
 pub use pass::differentiate::prune::{Dropped, Keep, Pruned};

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use compiler::emit::nmodl::{NmodlFile, Simulator};
-use compiler::{AbiLevel, Carrier, CompileError, Compiled, FileDiagnostic, Integrator, Keep, Options, Source};
+use compiler::{
+    AbiLevel, Carrier, CompileError, Compiled, FileDiagnostic, Integrator, Keep, Law, Options, SlotSpec, Source,
+};
 use serde_json::{Value, json};
 
 use super::diagnostics::{self, Style, Tally};
@@ -21,6 +23,9 @@ pub(super) struct CompileArgs {
     /// Parameters to differentiate with respect to: `gnabar` in every mechanism that has it, `hh.gnabar` in that one.
     #[arg(long, value_name = "P,MECH.Q", value_delimiter = ',')]
     wrt: Vec<String>,
+    /// Let gd_MECH lower its own STATE by moving the parameters of --wrt; gains are 0 until they are painted.
+    #[arg(long, value_name = "MECH.STATE", requires = "wrt")]
+    objective: Option<String>,
     /// Binary interface: 0.7 for Arbor 0.11 and 0.12, 0.6 for Arbor 0.9 and 0.10.
     #[arg(long, value_enum, default_value_t)]
     abi: Abi,
@@ -67,6 +72,36 @@ pub(super) struct Job {
 }
 
 impl CompileArgs {
+    /// The law that `--objective` asks for, by which every slot moves.
+    fn law(&self, slots: &[SlotSpec]) -> Result<Option<Law>, Failure> {
+        let Some(asked) = &self.objective else { return Ok(None) };
+        let Some((mechanism, objective)) = asked.split_once('.') else {
+            return Err(Failure::message(
+                ExitStatus::Usage,
+                format!("--objective {asked} is not of the form MECH.STATE"),
+                "name the mechanism and its variable with a dot between them, as in --objective hh_adapt.e",
+            ));
+        };
+        let own = |s: &&SlotSpec| s.targets.iter().all(|(m, _)| m == mechanism);
+        if let Some(other) = slots.iter().find(|s| !own(s)) {
+            return Err(Failure::message(
+                ExitStatus::Usage,
+                format!(
+                    "--wrt: `{}` moves another mechanism than `{mechanism}`, which knows its own only",
+                    other.name
+                ),
+                format!("write parameters as {mechanism}.P, and leave those of other mechanisms out"),
+            ));
+        }
+        Ok(Some(Law {
+            mechanism: mechanism.into(),
+            objective: objective.into(),
+            slots: slots.iter().map(|s| s.name.clone()).collect(),
+            increment: false,
+            clips: true,
+        }))
+    }
+
     /// Reads, compiles, and shows the diagnostics: as text on standard error, or with `--json`, if the sources are
     /// rejected, as the only member of the result. `native` is the arithmetic unless the user chose one.
     pub(super) fn compile(&self, native: Integrator, context: &Context) -> Result<Job, Failure> {
@@ -86,17 +121,22 @@ impl CompileArgs {
             },
             abi: self.abi.into(),
             carrier: Carrier::Cable,
+            law: None,
         };
         let broken = |s: &Source| compiler::diagnostic::has_errors(&compiler::syntax::parse(&s.text).1);
         // A file that does not parse may lack just the parameter asked for: its own errors come first.
         if !sources.iter().any(broken) {
             options.slots = slots::resolve(&self.wrt, &sources)?;
+            options.law = self.law(&options.slots)?;
         }
         tracing::info!(files = sources.len(), slots = options.slots.len(), "compiling");
         match compiler::compile(&sources, &options) {
             Ok(compiled) => {
                 if !context.json {
                     show(&sources, &compiled.warnings, context);
+                }
+                if let (Some(law), None) = (&options.law, &compiled.slots.law) {
+                    return Err(no_law(law, &compiled));
                 }
                 Ok(Job {
                     sources,
@@ -107,6 +147,27 @@ impl CompileArgs {
             Err(error) => Err(reject(&sources, error, context)),
         }
     }
+}
+
+/// Why there is no law, though one was asked for.
+fn no_law(law: &Law, compiled: &Compiled) -> Failure {
+    let mut known: Vec<String> = Vec::new();
+    for t in &compiled.tangents {
+        let m = &t.mechanism;
+        known.extend(t.active.iter().map(|&s| format!("{}.{}", m.name, m.states[s].name)));
+    }
+    let help = match known.as_slice() {
+        [] => "no variable of these mechanisms moves with --wrt: name other parameters there".into(),
+        _ => format!(
+            "in a density mechanism without POST_EVENT, name one of: {}",
+            known.join(", ")
+        ),
+    };
+    let what = format!(
+        "--objective {}.{}: no variable of a density mechanism that moves with the parameters of --wrt",
+        law.mechanism, law.objective
+    );
+    Failure::message(ExitStatus::Usage, what, help)
 }
 
 /// Shows why the sources were rejected.

@@ -18,7 +18,8 @@ use crate::report;
 /// and, with --wrt, their derivatives as formulas. `--to arbor` and `--to neuron` write
 /// DIR/MECHANISM.mod: NMODL that arbor-build-catalogue and nrnivmodl compile as it is, and with
 /// --wrt also DIR/gd_MECHANISM.mod, its clone: on a second cable, whose voltage it makes dV/dP,
-/// it computes the derivatives of the states. The head of each file says what it needs.
+/// it computes the derivatives of the states. With --objective, gd_MECHANISM.mod instead controls
+/// its own cell, of one control volume. The head of each file says what it needs.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {

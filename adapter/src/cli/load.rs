@@ -208,12 +208,25 @@ pub(super) fn start(
     let (path, kept) = place(plan, folder)?;
     let host: Box<dyn Host> = match args.host {
         HostName::Shim => Box::new(ShimHost::new(plan, &path)?),
-        HostName::Arbor => {
-            let (python, _) = python(args.python.as_deref());
-            tracing::info!(python = %python.display(), "starting Arbor");
-            Box::new(ArborHost::new(plan, &path, python, Duration::from_secs(args.timeout))?)
-        }
+        HostName::Arbor => Box::new(arbor(args, plan, &path)?),
     };
+    Ok(Running { host, _folder: kept })
+}
+
+fn arbor(args: &ExperimentArgs, plan: &Plan, catalogue: &Path) -> Result<ArborHost, HostError> {
+    let (python, _) = python(args.python.as_deref());
+    tracing::info!(python = %python.display(), "starting Arbor");
+    ArborHost::new(plan, catalogue, python, Duration::from_secs(args.timeout))
+}
+
+/// The same in Arbor, for cells that control themselves.
+pub(super) fn start_arbor(
+    args: &ExperimentArgs,
+    plan: &Plan,
+    folder: Option<&Path>,
+) -> Result<Running<ArborHost>, Failure> {
+    let (path, kept) = place(plan, folder)?;
+    let host = arbor(args, plan, &path)?;
     Ok(Running { host, _folder: kept })
 }
 

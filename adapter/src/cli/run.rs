@@ -8,7 +8,7 @@ use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure, count};
 use crate::control::Traces;
 use crate::controlled;
-use crate::hosts::ControlledRun;
+use crate::hosts::{ControlledRun, Host as _};
 use crate::live::{About, Live, RunView};
 use crate::outcome::{
     Folder, Named, raster_plot, sensitivity_plot, spike_arrays, spike_table, trace_arrays, trace_plot,
@@ -46,11 +46,20 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     )?;
     if plan.control.is_some() || !plan.perturbations.is_empty() {
         if args.input.host != load::HostName::Shim {
-            return Err(Failure::message(
-                ExitStatus::Usage,
-                "control and perturbations need graddiff's own host",
-                "use --host shim, or take `control` and `perturbations` out of the experiment",
-            ));
+            let inside = plan.control.as_ref().is_some_and(|c| c.within.is_some());
+            if !inside || !plan.perturbations.is_empty() {
+                return Err(Failure::message(
+                    ExitStatus::Usage,
+                    "a controller and perturbations need graddiff's own host",
+                    "use --host shim, or take `perturbations` out of the experiment and `control` out or, with \
+                     `\"within\": \"mechanism\"`, into the mechanism",
+                ));
+            }
+            let mut running = load::start_arbor(&args.input, &plan, Some(&args.output))?;
+            folder.manifest.host = Some(running.host.describe().to_string());
+            let run = running.host.run_controlled(&plan)?;
+            folder.arrays("traces.npz", &controlled::arrays(&plan, &run))?;
+            return finish(args, context, &plan, folder, &run, (started, None));
         }
         let running = load::start_shim(&plan, Some(&args.output))?;
         folder.manifest.host = Some(args.input.host.as_str().into());

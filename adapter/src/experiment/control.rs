@@ -16,6 +16,9 @@ pub struct Control {
     /// The probe that is to become small, by name: a variable of a mechanism that carries sensitivities. With `each_cell`,
     /// the sum over the cells: slots of a cell then follow the cell's own.
     pub objective: String,
+    /// Where the law runs.
+    #[serde(default, skip_serializing_if = "Within::is_controller")]
+    pub within: Within,
     /// The slots that move, by name.
     pub slots: BTreeMap<String, Controlled>,
     /// How often slots are moved, ms; every time step if absent.
@@ -39,6 +42,25 @@ pub struct Control {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_zero(x: &f64) -> bool {
     x.to_bits() == 0
+}
+
+/// Where the law of control runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Within {
+    /// In a controller that reads sensitivities and writes parameters between steps.
+    #[default]
+    Controller,
+    /// In the generated mechanism that carries the objective, at each step: a simulator that only advances states runs the
+    /// controlled cell. Law `gradient` only, for slots that move parameters of that mechanism in one control volume.
+    Mechanism,
+}
+
+impl Within {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    fn is_controller(&self) -> bool {
+        *self == Within::Controller
+    }
 }
 
 /// A slot that control moves.

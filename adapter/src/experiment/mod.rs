@@ -20,7 +20,7 @@ pub use cell::{
     Cell, CvPolicy, Detector, Ion, Location, Morphology, Paint, Properties, Pulse, Region, RegionExpr,
     ReversalMechanism, ReversalMethod, Segment, Stimulus, Template,
 };
-pub use control::{Change, Control, Controlled, Law, Perturbation};
+pub use control::{Change, Control, Controlled, Law, Perturbation, Within};
 pub use network::{
     Connection, GapJunction, Generator, Indegree, Junction, NamedRule, Placement, Poisson, Population, Probability,
     Receiver, Regular, Rule, Sender, Site, Synapse, Uniform,

@@ -89,6 +89,11 @@ impl ArborHost {
         })
     }
 
+    /// The shared object in use.
+    pub(super) fn catalogue(&self) -> &Path {
+        &self.setup.catalogue
+    }
+
     /// Runs a request of whatever origin.
     ///
     /// # Errors

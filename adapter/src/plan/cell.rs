@@ -107,6 +107,12 @@ impl PlannedCell {
             || self.pieces.iter().any(|p| p.voltage && !p.seeds.is_empty())
     }
 
+    /// Whether a slot moves synapses.
+    pub(super) fn moves_point(&self, slot: usize) -> bool {
+        let seeds = self.synapses.iter().flat_map(|p| &p.seeds);
+        seeds.into_iter().any(|s| s.slot == slot)
+    }
+
     /// What runs on the cell where `wanted` runs in the simulation.
     pub fn variant(&self, wanted: Variant) -> Variant {
         if self.carries { wanted } else { Variant::Plain }

@@ -10,9 +10,9 @@ use super::cell::{Cx, PlannedCell};
 use super::region::stretches;
 use super::roster::Roster;
 use super::sources::{Kind, kind};
-use super::{Measured, PlanError, PlannedProbe, PlannedSlot};
+use super::{Measured, PlanError, PlannedLaw, PlannedProbe, PlannedSlot, law};
 use crate::control::{AdamSettings, Memory, OnlineSlot};
-use crate::experiment::{Change, Experiment, Law, Slot};
+use crate::experiment::{Change, Experiment, Law, Slot, Within};
 
 /// Online control made concrete.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +31,8 @@ pub struct PlannedControl {
     pub adam: Option<AdamSettings>,
     /// Bound on sensitivities.
     pub clip: Option<f64>,
+    /// Where the law runs if mechanisms hold it, in the order of `slots`; none if a controller does.
+    pub within: Option<Vec<PlannedLaw>>,
 }
 
 /// A change at some time, of one cell.
@@ -74,8 +76,8 @@ pub enum PlannedChange {
 /// What names of the experiment mean, once slots and probes of each cell are written out.
 #[derive(Debug, Default)]
 pub(super) struct Expanded {
-    slots: BTreeMap<String, Vec<usize>>,
-    probes: BTreeMap<String, Vec<usize>>,
+    pub(super) slots: BTreeMap<String, Vec<usize>>,
+    pub(super) probes: BTreeMap<String, Vec<usize>>,
 }
 
 /// Writes out slots and probes that stand for one per cell.
@@ -151,6 +153,7 @@ fn value(place: String, value: f64, rule: &'static str) -> PlanError {
 pub(super) fn plan(
     experiment: &Experiment,
     expanded: &Expanded,
+    compiled: &Compiled,
     cells: &[PlannedCell],
     slots: &[PlannedSlot],
     probes: &[PlannedProbe],
@@ -269,7 +272,7 @@ pub(super) fn plan(
         });
     }
     planned.sort_by_key(|(slot, _)| *slot);
-    Ok(Some(PlannedControl {
+    let mut all = PlannedControl {
         objective: objective.clone(),
         slots: planned,
         every_ms,
@@ -277,7 +280,14 @@ pub(super) fn plan(
         memory: control.memory,
         adam,
         clip: control.clip,
-    }))
+        within: None,
+    };
+    if control.within == Within::Mechanism {
+        law::check_settings(control, every_ms, dt_ms)?;
+        let names: Vec<String> = slots.iter().map(|s| s.name.clone()).collect();
+        all.within = Some(law::places(control, &all, compiled, cells, probes, &names)?);
+    }
+    Ok(Some(all))
 }
 
 /// Perturbations in the order of time; those of one time in the order of the experiment.

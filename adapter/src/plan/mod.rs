@@ -10,6 +10,7 @@ mod describe;
 mod error;
 pub mod export;
 mod ion;
+pub(crate) mod law;
 mod network;
 mod point;
 mod probe;
@@ -37,6 +38,7 @@ pub use describe::Variant;
 pub(crate) use describe::describe;
 pub use error::PlanError;
 pub use ion::PlannedMethod;
+pub use law::PlannedLaw;
 pub use point::PlannedPoint;
 pub use probe::{Measured, PlannedProbe};
 pub(crate) use reach::of_mechanisms;
@@ -182,6 +184,7 @@ impl Plan {
             integrator: experiment.integrator.into(),
             keep: probe::read_back(&experiment),
             carrier: experiment.carrier.into(),
+            law: law::wanted(&experiment, &expanded),
             ..Options::default()
         };
         let compile = |options: &Options| {
@@ -201,12 +204,15 @@ impl Plan {
             for (slot, &place) in slots.iter_mut().zip(&places) {
                 slot.in_catalogue.clone_from(&shared[place].name);
             }
+            let names = |of: fn(&PlannedSlot) -> &String| -> Vec<String> { slots.iter().map(of).cloned().collect() };
+            let (own, common) = (names(|s| &s.name), names(|s| &s.in_catalogue));
+            options.law = options.law.map(|law| law::renamed(law, &own, &common));
             options.slots = shared;
             compiled = compile(&options)?;
         }
         let probes = probe::plan(&experiment, &roster, &compiled, &cells)?;
         let pruned = reach::pruned(&compiled.pruned, &cells, &slots, &options.slots);
-        let controlled = control::plan(&experiment, &expanded, &cells, &slots, &probes)?;
+        let controlled = control::plan(&experiment, &expanded, &compiled, &cells, &slots, &probes)?;
         let perturbations = control::perturbations(&experiment, &roster, &compiled, &cells)?;
         Ok(Self {
             experiment,
@@ -253,6 +259,15 @@ impl Plan {
     /// The probe of a probe's value, as the cell runs where `wanted` runs in the simulation.
     pub fn value_probe(&self, probe: &PlannedProbe, wanted: Variant) -> ProbeKind {
         let variant = self.cells[probe.cell].variant(wanted);
+        if let (Measured::Parameter { mechanism, parameter }, Variant::Augmented) = (&probe.measured, variant)
+            && let Some(state) = self.present(mechanism, parameter)
+        {
+            return ProbeKind::State {
+                mechanism: variant.name(mechanism),
+                state,
+                at: probe.at,
+            };
+        }
         probe.value(|mechanism| variant.name(mechanism))
     }
 

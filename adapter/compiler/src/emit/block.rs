@@ -211,6 +211,11 @@ impl Unit<'_> {
                         pointers,
                         "        const double* {name}__at = pp->parameters[{i}] + begin;"
                     );
+                    if let Some((law, value)) = self.moving_parameter(hook, i as usize) {
+                        pointers.push_str(&law);
+                        let _ = writeln!(loads, "            const double {name} = {value};");
+                        continue;
+                    }
                 }
                 Leaf::Noise(i) => {
                     let _ = writeln!(
@@ -306,6 +311,7 @@ impl Unit<'_> {
             out.push_str(&self.copies());
         }
         out.push_str(&self.second_loop(hook, &self.own_sums(hook), &partials));
+        out.push_str(&self.law_block(hook));
         out.push_str("    }\n");
         if hook == Hook::Init {
             out.push_str(&self.multiplicity());

@@ -15,6 +15,7 @@
 
 use std::fmt::Write as _;
 
+use super::law::clip_parameter;
 use super::{Names, Slots, Tables, carrier_ions, forgetting, tables};
 use crate::ir::mechanism::{Field, Kind};
 
@@ -131,6 +132,9 @@ pub(super) fn emit(slots: &Slots, contributors: &[Contributor]) -> String {
         slots.names.len(),
         if diffuses { "#define GD_DIFFUSES 1\n" } else { "" }
     );
+    if slots.clips() {
+        let _ = writeln!(out, "#define GD_CLIP {}", PARAMETERS.len() + usize::from(diffuses));
+    }
     out.push_str(CONTRIBUTOR);
     for Contributor { symbol, ordered, ions } in contributors {
         let _ = writeln!(out, "    {{{symbol}_weigh, {symbol}_contribute, {ordered}, {ions}}},");
@@ -145,11 +149,12 @@ pub(super) fn emit(slots: &Slots, contributors: &[Contributor]) -> String {
         limits: (f64::MIN, f64::MAX),
     };
     let further = diffuses.then_some(&PER_CAP);
-    let parameters: Vec<Field> = PARAMETERS
+    let mut parameters: Vec<Field> = PARAMETERS
         .iter()
         .chain(further)
         .map(|(n, u)| field(n, u, 0.0))
         .collect();
+    parameters.extend(slots.clips().then(clip_parameter));
     let mut states: Vec<Field> = SCRATCH.iter().map(|(n, u)| field(n, u, 0.0)).collect();
     states.extend((0..ROOM).map(|i| field(&format!("room_{i}"), "", 0.0)));
     if diffuses {

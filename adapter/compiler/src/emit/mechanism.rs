@@ -76,7 +76,7 @@ impl<'a> Unit<'a> {
         self.tangent.map_or(0, |(_, slots)| slots.names.len())
     }
 
-    /// The mechanism's parameter table: its own, then the seeds.
+    /// The mechanism's parameter table: its own, then the seeds, then the numbers of a control law.
     pub(super) fn parameters(&self) -> Vec<Field> {
         let seeds = self.seeds().into_iter().map(|s| Field {
             name: s.field.clone(),
@@ -84,7 +84,8 @@ impl<'a> Unit<'a> {
             default: 0.0,
             limits: (f64::MIN, f64::MAX),
         });
-        self.mechanism.parameters.iter().cloned().chain(seeds).collect()
+        let own = self.mechanism.parameters.iter().cloned();
+        own.chain(seeds).chain(self.law_parameters()).collect()
     }
 
     /// The mechanism's globals: its own, then the forgetting rate.
@@ -96,7 +97,8 @@ impl<'a> Unit<'a> {
         globals
     }
 
-    /// The state table: stored variables, then per slot the sensitivities of the active ones.
+    /// The state table: stored variables, then per slot the sensitivities of the active ones, then what the
+    /// carrier and a control law keep here.
     pub(super) fn states(&self) -> Vec<Field> {
         let field = |name: String, unit: &str| Field {
             name,
@@ -118,6 +120,7 @@ impl<'a> Unit<'a> {
             }
         }
         states.extend(self.term_states());
+        states.extend(self.law_states());
         states
     }
 

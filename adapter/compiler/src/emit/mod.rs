@@ -6,6 +6,7 @@ pub mod carrier;
 pub mod catalogue;
 pub mod json;
 mod kernel;
+mod law;
 mod mechanism;
 pub mod nmodl;
 mod single;
@@ -16,6 +17,8 @@ use std::fmt::Write as _;
 
 use crate::ir::mechanism::{Field, Kind};
 use kernel::literal;
+
+pub use law::Law;
 
 /// Every generated name, spelled in one place. `__` is refused in sources, so none can collide.
 #[derive(Debug)]
@@ -47,6 +50,58 @@ impl Names {
     /// ∂parameter/∂slot on each CV.
     pub fn seed(parameter: &str, slot: &str) -> String {
         format!("seed_{parameter}__{slot}")
+    }
+
+    /// The bound on sensitivities, of a mechanism and of the carrier.
+    pub const CLIP: &str = "gd__clip";
+    /// When control begins, ms.
+    pub const BEGIN: &str = "gd__begin";
+    /// What is left of that time, ms.
+    pub(crate) const WAIT: &str = "gd__wait";
+
+    /// The present value of a controlled slot.
+    pub fn controlled(slot: &str) -> String {
+        format!("gd__theta_{slot}")
+    }
+
+    /// The present value of a parameter that controlled slots move.
+    pub fn present(parameter: &str) -> String {
+        format!("gd__now_{parameter}")
+    }
+
+    /// ∂e/∂θ of the step before.
+    pub(crate) fn before(slot: &str) -> String {
+        format!("gd__before_{slot}")
+    }
+
+    /// A controlled slot's value at the start.
+    pub fn start(slot: &str) -> String {
+        format!("gd__start_{slot}")
+    }
+
+    /// Its gain.
+    pub fn gain(slot: &str) -> String {
+        format!("gd__gain_{slot}")
+    }
+
+    /// Its scale.
+    pub fn scale(slot: &str) -> String {
+        format!("gd__scale_{slot}")
+    }
+
+    /// Its greatest speed, scales per ms.
+    pub fn max_rate(slot: &str) -> String {
+        format!("gd__max_rate_{slot}")
+    }
+
+    /// Its least value.
+    pub fn least(slot: &str) -> String {
+        format!("gd__min_{slot}")
+    }
+
+    /// Its greatest value.
+    pub fn greatest(slot: &str) -> String {
+        format!("gd__max_{slot}")
     }
 
     /// The ion whose internal concentration is u.
@@ -82,6 +137,15 @@ pub struct Slots {
     pub seeds: Vec<Seed>,
     /// What brings ∂V/∂slot along the tree.
     pub carrier: carrier::Carrier,
+    /// A law by which slots move by themselves.
+    pub law: Option<Law>,
+}
+
+impl Slots {
+    /// Whether sensitivities are clipped.
+    fn clips(&self) -> bool {
+        self.law.as_ref().is_some_and(|law| law.clips)
+    }
 }
 
 /// A row of a mechanism's ion table.

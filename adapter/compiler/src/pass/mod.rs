@@ -1,5 +1,6 @@
 //! Passes: syntax tree to mechanism, mechanism to its tangent, both to fewer operations.
 
+pub(crate) mod alone;
 pub(crate) mod clone_carrier;
 pub mod differentiate;
 pub mod economise;

@@ -1,11 +1,12 @@
 //! Runs under control: slots move and perturbations happen between steps, without a restart.
 
+use compiler::emit::Names;
 use host_shim::{Controller, Handle, Present, Probe, SampleView, Samples, Simulation, Spike};
 
 use super::{HostError, Setup, ShimHost, Watcher};
 use crate::control::{Online, Traces};
 use crate::plan::control::{clipped, in_cv};
-use crate::plan::{Plan, PlannedChange, PlannedControl, PlannedPerturbation, Variant};
+use crate::plan::{Plan, PlannedChange, PlannedControl, PlannedLaw, PlannedPerturbation, Variant};
 
 /// Sees the slots of a run under control while it goes on: time (ms) and the values of all slots.
 pub type RowWatcher<'a> = dyn FnMut(f64, &[f64]) + Send + 'a;
@@ -56,6 +57,15 @@ impl ShimHost {
         };
         let setup = &*self.setup;
         setup.set(&mut simulation, variant, &plan.values())?;
+        let painted = plan.law_paintings();
+        for one in &painted {
+            let n = simulation.instances(one.cell, &one.mechanism)?.len();
+            simulation.set_parameter(one.cell, &one.mechanism, &one.parameter, &vec![one.value; n])?;
+        }
+        if !painted.is_empty() {
+            // INITIAL puts slots at their start
+            simulation.reset();
+        }
         let mut driver = Driver::new(setup, plan, &simulation, variant, rows)?;
         let mut samples = Samples {
             n_probes: plan.probes.len(),
@@ -170,6 +180,14 @@ impl Governor {
     }
 }
 
+/// Sees what mechanisms with a law of their own do.
+struct Onlooker {
+    /// Slot of the plan, and its present value.
+    slots: Vec<(usize, Handle)>,
+    /// ∂(objective)/∂(slot).
+    sensitivities: Vec<Vec<Handle>>,
+}
+
 /// What happens between steps.
 struct Driver<'a> {
     /// Times that differ by less are the same.
@@ -177,6 +195,7 @@ struct Driver<'a> {
     parameters: Vec<Parameter>,
     x: Vec<f64>,
     governor: Option<Governor>,
+    onlooker: Option<Onlooker>,
     /// With their time and cell, the last first.
     changes: Vec<(f64, usize, Change)>,
     sample_every_ms: f64,
@@ -229,7 +248,14 @@ impl<'a> Driver<'a> {
                 slopes,
             });
         }
-        let governor = plan.control.as_ref().map(|control| governor(plan, control, simulation));
+        let (mut conductor, mut onlooker) = (None, None);
+        match &plan.control {
+            Some(control) => match &control.within {
+                Some(laws) => onlooker = Some(self::onlooker(plan, control, laws, simulation)?),
+                None => conductor = Some(governor(plan, control, simulation)?),
+            },
+            None => (),
+        }
         let mut changes = Vec::new();
         for perturbation in &plan.perturbations {
             let change = change(plan, perturbation, &parameters, simulation, variant)?;
@@ -240,7 +266,8 @@ impl<'a> Driver<'a> {
             slack_ms: 1e-6 * setup.dt_ms,
             parameters,
             x: plan.values(),
-            governor: governor.transpose()?,
+            governor: conductor,
+            onlooker,
             changes,
             sample_every_ms: plan.experiment.simulation.sample_every_ms,
             rows: 0,
@@ -303,8 +330,16 @@ impl<'a> Driver<'a> {
         if self.rows as f64 * self.sample_every_ms <= t_ms {
             self.rows += 1;
             self.run.times_ms.push(now.time_ms());
+            let first = self.run.slots.len();
             self.run.slots.extend_from_slice(&self.x);
-            (self.watcher)(now.time_ms(), &self.x);
+            if let Some(onlooker) = &self.onlooker {
+                for (slot, handle) in &onlooker.slots {
+                    self.run.slots[first + slot] = now.read(handle);
+                }
+                let sum = |handles: &Vec<Handle>| handles.iter().map(|handle| now.read(handle)).sum::<f64>();
+                self.run.sensitivities.extend(onlooker.sensitivities.iter().map(sum));
+            }
+            (self.watcher)(now.time_ms(), &self.run.slots[first..]);
             if let Some(governor) = &mut self.governor {
                 governor.gather(now);
                 self.run.sensitivities.extend_from_slice(&governor.sensitivities);
@@ -354,7 +389,12 @@ fn points(plan: &Plan, simulation: &Simulation) -> Result<Vec<Parameter>, HostEr
     Ok(parameters)
 }
 
-fn governor(plan: &Plan, control: &PlannedControl, simulation: &Simulation) -> Result<Governor, HostError> {
+/// Per controlled slot: the sensitivities whose sum its gradient is.
+fn gradient(
+    plan: &Plan,
+    control: &PlannedControl,
+    simulation: &Simulation,
+) -> Result<Vec<(usize, Vec<Handle>)>, HostError> {
     let mut gradient = Vec::new();
     for (slot, _) in &control.slots {
         let mut probes = Vec::new();
@@ -366,6 +406,33 @@ fn governor(plan: &Plan, control: &PlannedControl, simulation: &Simulation) -> R
         }
         gradient.push((*slot, simulation.handles(&probes)?));
     }
+    Ok(gradient)
+}
+
+fn onlooker(
+    plan: &Plan,
+    control: &PlannedControl,
+    laws: &[PlannedLaw],
+    simulation: &Simulation,
+) -> Result<Onlooker, HostError> {
+    let mut slots = Vec::new();
+    for ((slot, _), law) in control.slots.iter().zip(laws) {
+        let name = Variant::Augmented.name(&law.mechanism);
+        let state = Names::controlled(&plan.slots[*slot].in_catalogue);
+        let all = simulation.state_handles(law.cell, &name, &state)?;
+        let instances = simulation.instances(law.cell, &name)?;
+        let own = instances.iter().zip(all).filter(|(cv, _)| **cv == law.cv);
+        slots.extend(own.map(|(_, handle)| (*slot, handle)));
+    }
+    let sensitivities = gradient(plan, control, simulation)?;
+    Ok(Onlooker {
+        slots,
+        sensitivities: sensitivities.into_iter().map(|(_, handles)| handles).collect(),
+    })
+}
+
+fn governor(plan: &Plan, control: &PlannedControl, simulation: &Simulation) -> Result<Governor, HostError> {
+    let gradient = gradient(plan, control, simulation)?;
     let mut groups = Vec::new();
     if control.clip.is_some() {
         for (c, cell) in plan.cells.iter().enumerate().filter(|(_, cell)| cell.carries) {

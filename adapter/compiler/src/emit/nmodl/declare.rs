@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::expression::number;
 use super::write::{Assignment, Target, Writer};
-use super::{About, Simulator, all_roots, name_in, wrapped};
+use super::{About, Simulator, all_roots, name_in};
 use crate::ir::graph::{ExprId, Leaf, Node};
 use crate::ir::mechanism::{Field, IonQuantity, Kind, Mechanism, Output, Storage};
 
@@ -254,6 +254,24 @@ fn has_nonspecific(currents: &[Assignment], about: &About) -> bool {
     currents.iter().any(own)
 }
 
+/// Longest line of a list of names.
+const LIST_WIDTH: usize = 104;
+
+/// Names behind a word, on as many lines as it takes: modcc takes no list that goes on after a comma.
+fn lists(word: &str, names: &[String]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for name in names {
+        match lines.last_mut() {
+            Some(line) if line.len() + name.len() + 2 <= LIST_WIDTH => {
+                line.push_str(", ");
+                line.push_str(name);
+            }
+            Some(_) | None => lines.push(format!("{word} {name}")),
+        }
+    }
+    lines.iter().map(|line| format!("    {line}\n")).collect()
+}
+
 fn neuron_block(writer: &Writer<'_>, about: &About) -> String {
     let m = &writer.m;
     let neuron = writer.to == Simulator::Neuron;
@@ -301,9 +319,7 @@ fn neuron_block(writer: &Writer<'_>, about: &About) -> String {
         let _ = writeln!(out, "    {line}");
     }
     for (word, names) in [("RANGE", ranges), ("GLOBAL", globals)] {
-        if !names.is_empty() {
-            out.push_str(&wrapped(&format!("{word} {}", names.join(", ")), 1));
-        }
+        out.push_str(&lists(word, &names));
     }
     out.push_str("}\n");
     out

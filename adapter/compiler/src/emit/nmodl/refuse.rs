@@ -2,9 +2,12 @@
 
 use super::{Simulator, all_roots, declare};
 use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::emit::Law;
 use crate::ir::graph::{Graph, Leaf, Node, Unary};
 use crate::ir::mechanism::{IonQuantity, Kind, Mechanism, Output};
+use crate::pass::alone;
 use crate::pass::clone_carrier::{BEFORE, COVER, LAST};
+use crate::pass::differentiate::Tangent;
 use crate::syntax::ast::{Ast, Ident};
 
 /// Why the mechanism cannot be written for `to`; nothing if it can.
@@ -215,6 +218,29 @@ pub(crate) fn clone_refusals(ast: &Ast, m: &Mechanism, to: Simulator) -> Vec<Dia
                 "clones tell each other voltages, nothing else",
             );
         }
+    }
+    out
+}
+
+/// Why the mechanism cannot control its own cell in a simulator's NMODL; nothing if it can.
+pub(crate) fn alone_refusals(ast: &Ast, t: &Tangent, law: &Law) -> Vec<Diagnostic> {
+    let way = "`graddiff build --objective` carries it, in Arbor and in graddiff's host";
+    let mut out = Vec::new();
+    if let Some(why) = alone::objection(t) {
+        let what = format!("a law in NMODL is refused to a mechanism with {why}");
+        let note = "in NMODL the law knows what stands in its mechanism, which steps states by assignment";
+        out.push(refused(suffix(ast), what, note, way));
+    }
+    let own = law.slots.iter().flat_map(|slot| {
+        let (painted, states) = alone::names_of(slot);
+        painted.into_iter().chain(states)
+    });
+    let common = alone::COMMON.map(str::to_owned);
+    for name in own.chain(common).filter(|name| declares(&t.mechanism, name)) {
+        let what = format!("`{name}` is a name that the law gives to something of its own");
+        let note = "it declares start_, gain_, scale_, max_rate_, min_, max_, theta_, u_ of each slot, c_m, forgetting, \
+                    clip, begin, waiting and v_last";
+        out.push(refused(suffix(ast), what, note, "rename it in the source"));
     }
     out
 }

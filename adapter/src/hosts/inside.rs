@@ -1,0 +1,70 @@
+//! Cells that control themselves in a simulator that only advances states: Arbor is told nothing but parameters.
+
+use host_shim::Spike;
+
+use super::{ArborHost, ControlledRun, HostError};
+use crate::control::Traces;
+use crate::plan::export::Request;
+use crate::plan::{Plan, Variant};
+
+impl ArborHost {
+    /// Runs from rest at the plan's slot values, under the law that its mechanisms hold. Rows of slots are as often as
+    /// samples, and at their times.
+    ///
+    /// # Errors
+    /// [`HostError`]; [`HostError::Refused`] for a controller or perturbations, which are not Arbor's.
+    pub fn run_controlled(&mut self, plan: &Plan) -> Result<ControlledRun, HostError> {
+        let within = plan.control.as_ref().is_some_and(|c| c.within.is_some());
+        if !within || !plan.perturbations.is_empty() {
+            return Err(HostError::Refused {
+                host: "Arbor",
+                kind: "unsupported".into(),
+                message: "control there is by the mechanism (`\"within\": \"mechanism\"`), and nothing perturbs".into(),
+            });
+        }
+        let request = Request::new(plan, self.catalogue(), &plan.values(), Variant::Augmented)?.under_law(plan);
+        let run = self.run(&request)?;
+        let all = request.traces(&run)?;
+        let (n_probes, n_slots) = (plan.probes.len(), plan.slots.len());
+        let controlled: Vec<usize> = plan
+            .control
+            .iter()
+            .flat_map(|c| &c.slots)
+            .map(|(slot, _)| *slot)
+            .collect();
+        let n = controlled.len();
+        let mut out = ControlledRun {
+            traces: Traces {
+                n_probes,
+                n_slots,
+                times_ms: all.times_ms.clone(),
+                ..Traces::default()
+            },
+            times_ms: all.times_ms,
+            ..ControlledRun::default()
+        };
+        let start = plan.values();
+        for (row, t_ms) in all.values.chunks(n_probes + 2 * n).zip(&out.times_ms) {
+            if let Some(at) = row.iter().position(|v| !v.is_finite()) {
+                return Err(HostError::NonFinite {
+                    probe: request.probes[at].name.clone(),
+                    t_ms: *t_ms,
+                });
+            }
+            out.traces.values.extend_from_slice(&row[..n_probes]);
+            let first = out.slots.len();
+            out.slots.extend_from_slice(&start);
+            for (slot, value) in controlled.iter().zip(&row[n_probes..]) {
+                out.slots[first + slot] = *value;
+            }
+            out.sensitivities.extend_from_slice(&row[n_probes + n..]);
+        }
+        let spike = |&(time_ms, cell, detector): &(f64, usize, usize)| Spike {
+            time_ms,
+            cell,
+            detector,
+        };
+        out.spikes = run.spikes.iter().map(spike).collect();
+        Ok(out)
+    }
+}
