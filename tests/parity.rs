@@ -245,3 +245,19 @@ fn mod_files(folder: &str) -> usize {
     }
     count
 }
+
+/// Issue 5, 3: the law in NMODL, in simulators that nobody controls.
+#[test]
+fn cells_control_themselves_in_unmodified_simulators() {
+    let report = rows("controlled.py", "controlled", &[]);
+    let all = report.as_array().expect("a list");
+    let simulators = names(&report, "simulator");
+    assert_eq!(simulators, ["arbor", "neuron", "arbor", "neuron"]);
+    for row in all {
+        let moved = row["moved"].as_array().expect("a list");
+        assert!(
+            moved.iter().all(|m| m.as_f64().is_some_and(|m| m > 1e-3)),
+            "hardly moved: {row}"
+        );
+    }
+}

@@ -273,7 +273,11 @@ fn cells_control_themselves_in_arbor() {
         ];
         assert!(worst.iter().all(|w| *w < tolerance), "{name}: {worst:?}");
         let last = &found.slots[n - plan.slots.len()..];
-        assert!(apart(last, &plan.values()) > 1e-3, "{name}: hardly moved: {last:?}");
+        let moved = last
+            .iter()
+            .zip(plan.values())
+            .map(|(now, start)| (now / start - 1.0).abs());
+        assert!(moved.fold(0.0, f64::max) > 1e-2, "{name}: hardly moved: {last:?}");
         assert_eq!(found.spikes.len(), shim.spikes.len());
     }
     let controller = linear(&json!({ "objective": "e", "slots": { "el": { "gain": 0.004 } } }));

@@ -22,7 +22,7 @@ import numpy
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # both take the same steps; what is added in another order grows with every spike
-TOLERANCE = {"setpoint": 1e-9, "hh_adapt": 1e-6}
+TOLERANCE = {"setpoint": 1e-10, "hh_adapt": 1e-8}
 EVERY_MS = 1.0
 
 CELLS = {
@@ -140,9 +140,13 @@ def in_arbor(name, cell, folder):
     half = cell["size_um"] / 2
     tree.append(A.mnpos, A.mpoint(-half, 0, 0, half), A.mpoint(half, 0, 0, half), tag=1)
     decor = A.decor()
-    decor.set_property(Vm=cell["v_init_mv"], cm=0.01, tempK=cell["temperature_degc"] + 273.15, rL=100)
+    decor.set_property(
+        Vm=cell["v_init_mv"] * A.units.mV,
+        cm=0.01 * A.units.F / A.units.m2,
+        tempK=(cell["temperature_degc"] + 273.15) * A.units.Kelvin,
+        rL=100 * A.units.Ohm * A.units.cm,
+    )
     decor.paint("(all)", A.density(f"gd_{name}", painted(cell)))
-    decor.discretization(A.cv_policy_single())
 
     class Recipe(A.recipe):
         def __init__(self):
@@ -157,7 +161,7 @@ def in_arbor(name, cell, folder):
             return A.cell_kind.cable
 
         def cell_description(self, _):
-            return A.cable_cell(tree, decor)
+            return A.cable_cell(tree, decor, discretization=A.cv_policy_single())
 
         def probes(self, _):
             at = "(location 0 0.5)"

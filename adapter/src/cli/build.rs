@@ -17,7 +17,8 @@ use super::{Context, ExitStatus, Failure};
 ///
 /// With --wrt the catalogue also holds, for each mechanism X, gd_X, which computes the derivatives
 /// of its states, and gd0_cable, which computes those of the membrane voltage. Paint gd_X in place
-/// of X, and gd0_cable on the whole cell.
+/// of X, and gd0_cable on the whole cell. With --objective, gd_X moves parameters by itself, once
+/// gains are painted: a law inside the mechanism, which needs no controller.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {

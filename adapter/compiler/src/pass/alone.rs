@@ -1,16 +1,16 @@
 //! A mechanism that controls its own cell, as one mechanism without a carrier: for simulators that take NMODL.
 //!
-//! In a cell of one control volume nothing spreads, so ∂V/∂θ = u obeys an equation of its own, and can be a state like any
-//! other. With the voltage's own step (C/dt + g)(V⁺ − V) = −i + stimulus, where the mechanism's is the only current that depends on
-//! anything, the tangent of the step is
+//! In a cell of one control volume nothing spreads, so ∂V/∂θ = u obeys an equation of its own, and can be a state like
+//! any other. With the voltage's own step (C/dt + g)(V⁺ − V) = −i + stimulus, where the mechanism's is the only current
+//! that depends on anything, the tangent of the step is
 //!
 //! ```text
 //! (C/dt + g) u⁺ = (C/dt + g) u − Di + Dg (V − V⁺)          Di, Dg at V and the states of before
 //! w⁺            = ∂Φ/∂V u⁺ + ∂Φ/∂s w + ∂Φ/∂p seed
 //! ```
 //!
-//! for each slot; u and w forget, are clipped and move the slot as [`crate::emit::Law`] says. V of before is kept, since a step
-//! of the states sees V⁺ alone. It is exact: the same numbers as the carrier's, to rounding.
+//! for each slot; u and w forget, are clipped and move the slot as [`crate::emit::Law`] says. V of before is kept, since
+//! a step of the states sees V⁺ alone. It is exact: the same numbers as the carrier's, to rounding.
 
 use std::collections::BTreeMap;
 
@@ -174,8 +174,8 @@ fn total(
     sum
 }
 
-/// The mechanism that controls the slots of the law, with those of its source's states and currents; `tangent` must depend
-/// on no ion that moves.
+/// The mechanism that controls the slots of the law, with the states and currents of its source; there must be no
+/// [`objection`].
 pub(crate) fn alone(tangent: &Tangent, slots: &Slots, law: &Law) -> Mechanism {
     let mut b = Builder {
         m: tangent.mechanism.clone(),

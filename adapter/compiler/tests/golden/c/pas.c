@@ -612,8 +612,28 @@ static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
     }
 }
 
+#ifdef GD_CLIP
+/* Scales down the sensitivities of the voltage whose norm over the slots exceeds the bound. */
+static void gd_clip(arb_mechanism_ppack* pp) {
+    for (uint32_t i = 0; i < pp->width; ++i) {
+        double square = 0.0;
+        for (uint32_t k = 0; k < N_SLOTS; ++k) {
+            const double u = pp->ion_states[k].internal_concentration[pp->ion_states[k].index[i]];
+            square += u * u;
+        }
+        const double bound = pp->parameters[GD_CLIP][i], norm = sqrt(square);
+        if (!(norm > bound)) continue;
+        for (uint32_t k = 0; k < N_SLOTS; ++k)
+            pp->ion_states[k].internal_concentration[pp->ion_states[k].index[i]] *= bound / norm;
+    }
+}
+#endif
+
 /* Runs before every other hook of the step: keeps V(t). */
 static void mech_gd0_cable_compute_currents(arb_mechanism_ppack* pp) {
+#ifdef GD_CLIP
+    gd_clip(pp);
+#endif
     gd_reports.count = 0;
     gd_reports.lost = 0;
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
