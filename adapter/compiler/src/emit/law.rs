@@ -37,8 +37,11 @@ pub struct Law {
     pub clips: bool,
 }
 
-/// A controlled slot's numbers that are painted: name in the catalogue, unit, default.
-const PAINTED: [(fn(&str) -> String, &str, f64); 6] = [
+/// A slot's number that is painted: name in the catalogue, unit, default.
+type Painted = (fn(&str) -> String, &'static str, f64);
+
+/// A controlled slot's numbers.
+const PAINTED: [Painted; 6] = [
     (Names::start, "", 0.0),
     (Names::gain, "/ms", 0.0),
     (Names::scale, "", 1.0),

@@ -249,12 +249,11 @@ impl<'a> Driver<'a> {
             });
         }
         let (mut conductor, mut onlooker) = (None, None);
-        match &plan.control {
-            Some(control) => match &control.within {
+        if let Some(control) = &plan.control {
+            match &control.within {
                 Some(laws) => onlooker = Some(self::onlooker(plan, control, laws, simulation)?),
                 None => conductor = Some(governor(plan, control, simulation)?),
-            },
-            None => (),
+            }
         }
         let mut changes = Vec::new();
         for perturbation in &plan.perturbations {
