@@ -257,8 +257,19 @@ impl Report {
     }
 }
 
+/// Longer lists of names are cut.
+const MOST_NAMES: usize = 24;
+
 fn run_facts(m: &Manifest) -> Vec<(&'static str, String)> {
-    let list = |names: &[String]| (!names.is_empty()).then(|| names.join(", "));
+    // the manifest has them all
+    let list = |names: &[String]| match names {
+        [] => None,
+        [first @ .., last] if first.len() > MOST_NAMES => {
+            let shown = first[..MOST_NAMES / 2].join(", ");
+            Some(format!("{shown}, … {last} ({} in all)", names.len()))
+        }
+        _ => Some(names.join(", ")),
+    };
     let joined = |a: &Option<String>, b: &Option<String>| {
         a.as_ref()
             .map(|a| b.as_ref().map_or_else(|| a.clone(), |b| format!("{a} {b}")))

@@ -200,7 +200,7 @@ fn preface(folder: &mut Folder, cell: &OliveCell, job: &Job<'_>, extent: &Extent
     let scale = match job.scale {
         Scale::Quick => "This is a quick run: a short trace, and few iterations.",
         Scale::Default => {
-            "CMA-ES ends after 600 cell-seconds each where it does not reach a loss of 1 mV² before, and Adam on sensitivities \
+            "CMA-ES ends after 400 cell-seconds each where it does not reach a loss of 1 mV² before, and Adam on sensitivities \
              that forget after 150 steps; --full gives them 6000 and 300."
         }
         Scale::Full => "CMA-ES ends after 6000 cell-seconds each where it does not reach a loss of 1 mV² before.",

@@ -146,7 +146,7 @@ fn run(job: &Job<'_>) -> Result<Outcome, Error> {
     let bench = Bench::new(output)?;
     let duration_ms = match length {
         Scale::Quick => 5e3,
-        Scale::Default => 3e5,
+        Scale::Default => 2e5,
         Scale::Full => PAPER_MS,
     };
     let plans = TARGETS.map(|target| bench.plan(&experiment(target, duration_ms)));

@@ -74,7 +74,7 @@ impl Extent {
             // half an hour for all results on two cores is what is left to go round
             Scale::Default => Self {
                 adam_forgetting: 150,
-                evolution_s: 600.0,
+                evolution_s: 400.0,
                 ..whole
             },
             Scale::Full => whole,
