@@ -262,6 +262,15 @@ fn run(job: &Job<'_>) -> Result<Outcome, Error> {
     }
     for ((law, run), plan) in Law::ALL.iter().zip(&runs).zip(&plans) {
         folder.report.section(&format!("Law {}", law.name()));
+        let who = match law {
+            Law::Published => "The law and its sensitivities are the paper's, written out in a mechanism.",
+            Law::Corrected => {
+                "The law is in the mechanism, as in the paper: generated beside the exact sensitivities, it moves the cell's \
+                 parameters and clips at every step, and nothing is read or written from outside."
+            }
+            Law::Ours => "A controller reads the sensitivities every millisecond and moves the slots.",
+        };
+        folder.report.paragraph(who);
         let caption = "Rate as the cell estimates it (dashed: targets), and the gain of its drive.";
         folder.figure(law.name(), &grid.plot(*law, run), caption)?;
         folder.report.table(&rates_table(&grid, run));
