@@ -154,6 +154,50 @@ fn the_mechanism_does_what_a_controller_at_every_step_does() {
     }
 }
 
+/// A cable whose end controls itself, with a slot elsewhere that nobody controls, beside a mechanism that sorts before it:
+/// clipping takes in the sensitivities of both, and of the voltage everywhere.
+#[test]
+fn a_part_of_a_cell_controls_itself() {
+    let cell = json!({
+        "name": "c",
+        "morphology": { "cylinder": { "length_um": 500, "diameter_um": 4 } },
+        "cv_policy": { "fixed_per_branch": { "n": 5 } },
+        "properties": { "v_init_mv": -60, "cm_f_per_m2": 0.01 },
+        "paint": [
+            { "mechanism": "hh", "region": { "cable": { "branch": 0, "prox": 0.2, "dist": 1 } } },
+            { "mechanism": "setpoint", "region": { "cable": { "branch": 0, "prox": 0, "dist": 0.2 } },
+              "parameters": { "g": 1e-3, "el": -60, "v_target": -50 } },
+        ],
+    });
+    let mut experiment = linear(&json!({ "objective": "e", "slots": { "el": { "gain": 1e-3 } }, "clip": 0.4 }));
+    let fields = experiment.as_object_mut().unwrap();
+    fields.remove("populations");
+    fields["mechanisms"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!(repository().join("mechanisms/hh/hh.mod")));
+    fields.insert("cells".into(), json!([cell]));
+    fields["slots"] = json!([
+        { "name": "el", "targets": [{ "mechanism": "setpoint", "parameter": "el" }] },
+        { "name": "gl", "scale": "relative", "targets": [{ "mechanism": "hh", "parameter": "gl" }] },
+    ]);
+    fields["probes"] = json!([
+        { "name": "v", "at": { "branch": 0, "pos": 0.9 } },
+        { "name": "e", "at": { "branch": 0, "pos": 0.1 }, "variable": "setpoint.e" },
+    ]);
+    fields["simulation"] = json!({ "duration_ms": 30, "dt_ms": 0.025, "sample_every_ms": 0.25 });
+    let runs = both("part", &experiment);
+    agree("part", &runs, 10.0 * ROUNDING);
+    let moved = runs[1].slots[runs[1].slots.len() - 2] - runs[1].slots[0];
+    assert!(moved > 1e-3, "hardly moved: {moved}");
+    let largest = runs[1].sensitivities.iter().fold(0.0_f64, |m, e| m.max(e.abs()));
+    assert!(largest <= 0.4 && largest > 0.1, "{largest}");
+    // unclipped it is another run
+    experiment["control"]["clip"] = 1e9.into();
+    let (_, free) = run("part-free", &experiment);
+    assert!(apart(&free.slots, &runs[0].slots) > 1e-5);
+}
+
 /// Where nothing is gained nothing moves, and the law that stands in the catalogue changes no bit.
 #[test]
 fn without_gain_the_law_changes_nothing() {
