@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use graddiff::hosts::ArborHost;
+use graddiff::hosts::RemoteHost;
 use graddiff::plan::Plan;
 use graddiff::report::{Arrays, read_npz};
 use graddiff::verify::{lanes, verify};
@@ -135,7 +135,7 @@ fn nothing_is_left(folder: &Path) {
     });
 }
 
-const HELLO: &str = r#"{"hello":{"protocol":3,"host":"Arbor","version":"0.12.2"}}"#;
+const HELLO: &str = r#"{"hello":{"protocol":4,"host":"Arbor","version":"0.12.2"}}"#;
 
 fn column<'a>(arrays: &'a Arrays, name: &str) -> &'a [f64] {
     arrays[name].as_slice().unwrap()
@@ -223,7 +223,7 @@ fn sensitivities_are_arbors_own_differences_on_every_experiment() {
     for path in &names {
         let plan = Plan::load(path).unwrap();
         let catalogue = folder.path().join(format!("{}-catalogue.so", plan.experiment.name));
-        let host = ArborHost::new(&plan, &catalogue, python(), Duration::from_secs(600)).unwrap();
+        let host = RemoteHost::arbor(&plan, &catalogue, python(), Duration::from_secs(600)).unwrap();
         let mut host: Box<dyn graddiff::hosts::Host> = Box::new(host);
         let slots: Vec<String> = plan.slots.iter().map(|s| s.name.clone()).collect();
         let settings = plan.experiment.verify;
@@ -311,11 +311,11 @@ fn modules_of_the_current_folder_are_not_loaded() {
 #[test]
 fn another_version_of_the_protocol() {
     let folder = TempDir::new().unwrap();
-    let stub = stub(folder.path(), &HELLO.replace(":3", ":2"), "sleep 1000");
+    let stub = stub(folder.path(), &HELLO.replace(":4", ":2"), "sleep 1000");
     let mut command = in_arbor("run", &tiny(), folder.path());
     command.arg("--python").arg(stub);
     let said = ends(command, 3);
-    assert!(said.contains("version 2 of the protocol, graddiff speaks 3"), "{said}");
+    assert!(said.contains("version 2 of the protocol, graddiff speaks 4"), "{said}");
     nothing_is_left(folder.path());
 }
 

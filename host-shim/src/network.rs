@@ -86,3 +86,12 @@ pub enum EventTimes {
         stop_ms: f64,
     },
 }
+
+impl EventTimes {
+    /// All times before `end_ms`, ascending; none for [`Schedule::EveryStep`], which has no times of its own.
+    pub fn before(&self, end_ms: f64) -> Vec<f64> {
+        let mut times = Vec::new();
+        crate::generator::Times::new(self).within(0.0, end_ms, |t| times.push(t));
+        times
+    }
+}

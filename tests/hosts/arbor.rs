@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use graddiff::hosts::{ArborHost, HostError};
+use graddiff::hosts::{HostError, RemoteHost};
 use graddiff::plan::Plan;
 use graddiff::plan::export::{Request, Run};
 
@@ -23,13 +23,13 @@ pub(crate) fn python() -> PathBuf {
 }
 
 /// A Python with Arbor that answers requests.
-pub(crate) struct Arbor(ArborHost);
+pub(crate) struct Arbor(RemoteHost);
 
 impl Arbor {
     /// On a catalogue that exists.
     pub(crate) fn start(plan: &Plan, catalogue: &Path) -> Self {
         let patience = Duration::from_secs(600);
-        Self(ArborHost::start(plan, catalogue, python(), patience).expect("an Arbor 0.12.2"))
+        Self(RemoteHost::arbor_on(plan, catalogue, python(), patience).expect("an Arbor 0.12.2"))
     }
 
     pub(crate) fn ask(&mut self, request: &Request) -> Result<Run, HostError> {

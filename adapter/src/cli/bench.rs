@@ -44,7 +44,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
     match args.input.host {
         HostName::Shim => {}
-        HostName::Arbor => {
+        HostName::Arbor | HostName::Neuron => {
             return Err(Failure::message(
                 ExitStatus::Usage,
                 "bench times the steps of the shim only",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use compiler::CompileError;
+use compiler::emit::build::build;
 use host_shim::Spike;
 
 use super::diagnostics::{self, Style};
@@ -13,7 +14,9 @@ use super::{Context, ExitStatus, Failure};
 use crate::control::{Model as _, Traces};
 use crate::experiment::{Carrier, Experiment};
 use crate::hosts::process::python;
-use crate::hosts::{ArborHost, Host, HostError, ProcessError, ShimHost, Watcher};
+use crate::hosts::{
+    ControlledRun, Description, Host, HostError, ProcessError, RemoteHost, RowWatcher, ShimHost, Watcher,
+};
 use crate::plan::export::ExportError;
 use crate::plan::{Plan, PlanError};
 
@@ -25,6 +28,8 @@ pub(super) enum HostName {
     Shim,
     /// An unmodified Arbor 0.12.2 in a Python of its own.
     Arbor,
+    /// An unmodified NEURON 9.0.2: fixed steps; sensitivities by clones, right up to the time step.
+    Neuron,
 }
 
 impl HostName {
@@ -32,6 +37,7 @@ impl HostName {
         match self {
             HostName::Shim => "shim",
             HostName::Arbor => "arbor",
+            HostName::Neuron => "neuron",
         }
     }
 }
@@ -54,7 +60,7 @@ pub(super) struct ExperimentArgs {
     /// Where it runs.
     #[arg(long, value_enum, default_value_t)]
     pub(super) host: HostName,
-    /// The Python that has Arbor; GRADDIFF_PYTHON, .venv/bin/python or python3 if absent.
+    /// The Python that has Arbor or NEURON; GRADDIFF_PYTHON, .venv/bin/python or python3 if absent.
     #[arg(long, value_name = "FILE")]
     python: Option<PathBuf>,
     /// Give up on a host in another process that says nothing for so long (it speaks after every 2000 steps).
@@ -146,7 +152,7 @@ impl From<HostError> for Failure {
                 ExportError::Shape { .. } | ExportError::Slots { .. } => {
                     Self::new(ExitStatus::Bug, error, "please report this")
                 }
-                ExportError::Valence { .. } | ExportError::NotFinite { .. } => Self::new(
+                ExportError::Neuron(_) | ExportError::Valence { .. } | ExportError::NotFinite { .. } => Self::new(
                     ExitStatus::Rejected,
                     error,
                     "correct the experiment, or run it in the shim, without --host",
@@ -157,6 +163,12 @@ impl From<HostError> for Failure {
                 error,
                 "the catalogue was built a moment ago: run `graddiff doctor` to see whether the C compiler works",
             ),
+            HostError::Refused { ref kind, .. } if kind == "mechanisms" => Self::new(
+                ExitStatus::Environment,
+                error,
+                "nrnivmodl needs make and a C++ compiler; if it has them, please report this",
+            ),
+            HostError::Report(report) => report.into(),
             HostError::Refused { .. } => Self::new(
                 ExitStatus::Rejected,
                 error,
@@ -176,6 +188,9 @@ impl From<ProcessError> for Failure {
         let help = match &error {
             ProcessError::Start { .. } => {
                 "name a Python with --python or GRADDIFF_PYTHON; `graddiff doctor` says which one it finds"
+            }
+            ProcessError::Missing { host: "NEURON", .. } | ProcessError::Version { host: "NEURON", .. } => {
+                "install it there (python -m pip install neuron==9.0.2), or name another Python with --python or GRADDIFF_PYTHON"
             }
             ProcessError::Missing { .. } | ProcessError::Version { .. } => {
                 "install it there (python -m pip install arbor==0.12.2), or name another Python with --python or GRADDIFF_PYTHON"
@@ -208,26 +223,73 @@ pub(super) fn start(
     let (path, kept) = place(plan, folder)?;
     let host: Box<dyn Host> = match args.host {
         HostName::Shim => Box::new(ShimHost::new(plan, &path)?),
-        HostName::Arbor => Box::new(arbor(args, plan, &path)?),
+        HostName::Arbor | HostName::Neuron => Box::new(remote(args, plan, &path)?),
     };
     Ok(Running { host, _folder: kept })
 }
 
-fn arbor(args: &ExperimentArgs, plan: &Plan, catalogue: &Path) -> Result<ArborHost, HostError> {
-    let (python, _) = python(args.python.as_deref());
-    tracing::info!(python = %python.display(), "starting Arbor");
-    ArborHost::new(plan, catalogue, python, Duration::from_secs(args.timeout))
+/// A host for a run under control.
+pub(super) enum Controlled {
+    Shim(Box<ShimHost>),
+    Remote(Box<RemoteHost>, PathBuf),
 }
 
-/// The same in Arbor, for cells that control themselves.
-pub(super) fn start_arbor(
+impl Controlled {
+    pub(super) fn describe(&self) -> Description {
+        match self {
+            Controlled::Shim(host) => host.describe(),
+            Controlled::Remote(host, _) => host.describe(),
+        }
+    }
+}
+
+impl Running<Controlled> {
+    /// A run under control and perturbations.
+    pub(super) fn run_controlled(
+        &mut self,
+        plan: &Plan,
+        watcher: &mut Watcher<'_>,
+        rows: &mut RowWatcher<'_>,
+    ) -> Result<ControlledRun, Failure> {
+        Ok(match &mut self.host {
+            Controlled::Shim(host) => host.run_controlled_watched(plan, watcher, rows)?,
+            Controlled::Remote(host, catalogue) => host.run_controlled_watched(catalogue, watcher, rows)?,
+        })
+    }
+}
+
+/// As [`start`], for a run under control.
+pub(super) fn start_controlled(
     args: &ExperimentArgs,
     plan: &Plan,
     folder: Option<&Path>,
-) -> Result<Running<ArborHost>, Failure> {
+) -> Result<Running<Controlled>, Failure> {
     let (path, kept) = place(plan, folder)?;
-    let host = arbor(args, plan, &path)?;
+    let host = match args.host {
+        HostName::Shim => Controlled::Shim(Box::new(ShimHost::new(plan, &path)?)),
+        HostName::Arbor | HostName::Neuron => {
+            let host = remote(args, plan, &path)?;
+            if args.host == HostName::Neuron {
+                build(&plan.compiled.c_source, &path)?;
+            }
+            Controlled::Remote(Box::new(host), path)
+        }
+    };
     Ok(Running { host, _folder: kept })
+}
+
+/// A host in another process, whose catalogue, if it needs one, is `path`.
+fn remote(args: &ExperimentArgs, plan: &Plan, path: &Path) -> Result<RemoteHost, Failure> {
+    let (python, _) = python(args.python.as_deref());
+    tracing::info!(python = %python.display(), host = args.host.as_str(), "starting");
+    let patience = Duration::from_secs(args.timeout);
+    Ok(match args.host {
+        HostName::Neuron => {
+            let folder = path.with_file_name(format!("{}-neuron", plan.experiment.name));
+            RemoteHost::neuron(plan, &folder, python, patience)?
+        }
+        HostName::Shim | HostName::Arbor => RemoteHost::arbor(plan, path, python, patience)?,
+    })
 }
 
 /// The same in the shim, for what only the shim can do.

@@ -8,7 +8,7 @@ use super::load::{self, ExperimentArgs};
 use super::{Context, ExitStatus, Failure, count};
 use crate::control::Traces;
 use crate::controlled;
-use crate::hosts::{ControlledRun, Host as _};
+use crate::hosts::ControlledRun;
 use crate::live::{About, Live, RunView};
 use crate::outcome::{
     Folder, Named, raster_plot, sensitivity_plot, spike_arrays, spike_table, trace_arrays, trace_plot,
@@ -45,31 +45,15 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         &plan.experiment.name,
     )?;
     if plan.control.is_some() || !plan.perturbations.is_empty() {
-        if args.input.host != load::HostName::Shim {
-            let inside = plan.control.as_ref().is_some_and(|c| c.within.is_some());
-            if !inside || !plan.perturbations.is_empty() {
-                return Err(Failure::message(
-                    ExitStatus::Usage,
-                    "a controller and perturbations need graddiff's own host",
-                    "use --host shim, or take `perturbations` out of the experiment and `control` out or, with \
-                     `\"within\": \"mechanism\"`, into the mechanism",
-                ));
-            }
-            let mut running = load::start_arbor(&args.input, &plan, Some(&args.output))?;
-            folder.manifest.host = Some(running.host.describe().to_string());
-            let run = running.host.run_controlled(&plan)?;
-            folder.arrays("traces.npz", &controlled::arrays(&plan, &run))?;
-            return finish(args, context, &plan, folder, &run, (started, None));
-        }
-        let running = load::start_shim(&plan, Some(&args.output))?;
-        folder.manifest.host = Some(args.input.host.as_str().into());
+        let mut running = load::start_controlled(&args.input, &plan, Some(&args.output))?;
+        folder.manifest.host = Some(running.host.describe().to_string());
         let x = plan.values();
         let live = args.live.start(context, || About {
             axis: "time (ms)".into(),
             ..About::of(&plan, "run", &x, None)
         })?;
         let run = match &live {
-            None => running.host.run_controlled(&plan)?,
+            None => running.run_controlled(&plan, &mut |_, _, _| {}, &mut |_, _| {})?,
             Some(live) => {
                 let mut view = RunView::new(live, &plan, &x, false, "");
                 let mut rows = 0;
@@ -78,7 +62,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
                     live.row(rows, t_ms, None, x);
                     rows += 1;
                 };
-                let run = running.host.run_controlled_watched(&plan, watch, moved)?;
+                let run = running.run_controlled(&plan, watch, moved)?;
                 view.publish();
                 run
             }

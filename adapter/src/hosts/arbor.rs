@@ -2,63 +2,48 @@
 //!
 //! Arbor is told the same as the shim: each run is a [`Request`] with the cells painted anew at the run's slot values,
 //! on the plan's own catalogue. Sensitivities are Arbor's: states of mechanisms that it takes for ordinary ones, and, of
-//! the voltage, the internal concentration of an ion. Nothing of a simulation is kept between runs, so a run is a function
-//! of the slot values alone, as [`Model`](crate::control::Model) asks.
+//! the voltage, the internal concentration of an ion.
 //!
-//! A run goes in parts of some steps: so samples can be shown and kept while it goes on, and a simulator that hangs is told
-//! from one that computes. Parts end where epochs of Arbor do, so they change no step of a network; without connections
-//! the ends of steps may differ in their last bits from those of one long run.
+//! Parts of a run end where epochs of Arbor do, so they change no step of a network; without connections the ends of steps
+//! may differ in their last bits from those of one long run.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use compiler::emit::Names;
 use compiler::emit::build::build;
-use host_shim::{ProbeKind, Spike};
+use host_shim::{AbiChoice, Catalogue, MechanismInfo, ProbeKind};
 
-use super::process::{Launch, Process};
-use super::{Description, Host, HostError, Watcher};
-use crate::control::Traces;
-use crate::plan::export::{Advanced, Answer, ExportError, Failure, Question, Request, Run};
-use crate::plan::{Plan, Variant, draws_noise};
+use super::process::Launch;
+use super::remote::{Atlas, Begin, Dialect, Order, RemoteHost, warms};
+use super::{Description, HostError, ShimHost};
+use crate::plan::export::{Address, Changes, Request, Run};
+use crate::plan::{Measured, Plan, PlannedChange, Variant};
 
 /// The program that Python runs.
-const PROGRAM: &str = include_str!("arbor_host.py");
+const PROGRAM: &str = concat!(include_str!("channel.py"), "\n\n", include_str!("arbor_host.py"));
 /// The Arbor that this is checked with; others may number, sample or average differently.
 pub const VERSION: &str = "0.12.2";
 /// Steps in a part of a run: some milliseconds to some seconds of computation.
 const PART: f64 = 2000.0;
 
-/// A plan in Arbor.
+/// Arbor, on a catalogue.
 #[derive(Debug)]
-pub struct ArborHost {
-    setup: Arc<Setup>,
-    /// One for runs alone; more for runs at several points at once.
-    processes: Vec<Process>,
-    spikes: Vec<Spike>,
-}
-
-/// What does not change from run to run, shared by replicas.
-#[derive(Debug)]
-struct Setup {
-    plan: Plan,
+struct Arbor {
     catalogue: PathBuf,
-    launch: Launch,
-    /// Whether every run is with sensitivities, for the sake of the random numbers (see [`draws_noise`]).
-    noisy: bool,
 }
 
-impl ArborHost {
+impl RemoteHost {
     /// Starts Arbor in `python`, and builds the plan's catalogue as `catalogue`. An answer may take as long as `patience`.
     ///
     /// # Errors
     /// [`HostError`].
-    pub fn new(plan: &Plan, catalogue: &Path, python: PathBuf, patience: Duration) -> Result<Self, HostError> {
+    pub fn arbor(plan: &Plan, catalogue: &Path, python: PathBuf, patience: Duration) -> Result<Self, HostError> {
         check(plan)?;
         // what is missing shows before the compiler runs
-        let host = Self::start(plan, catalogue, python, patience)?;
+        let host = Self::arbor_on(plan, catalogue, python, patience)?;
         build(&plan.compiled.c_source, catalogue)?;
         Ok(host)
     }
@@ -67,7 +52,7 @@ impl ArborHost {
     ///
     /// # Errors
     /// [`HostError`].
-    pub fn start(plan: &Plan, catalogue: &Path, python: PathBuf, patience: Duration) -> Result<Self, HostError> {
+    pub fn arbor_on(plan: &Plan, catalogue: &Path, python: PathBuf, patience: Duration) -> Result<Self, HostError> {
         let launch = Launch {
             host: "Arbor",
             version: VERSION,
@@ -75,151 +60,20 @@ impl ArborHost {
             program: PROGRAM,
             patience,
         };
-        let process = Process::start(&launch)?;
-        let setup = Setup {
-            catalogue: std::path::absolute(catalogue).unwrap_or_else(|_| catalogue.to_path_buf()),
-            launch,
-            noisy: draws_noise(&plan.compiled),
-            plan: plan.clone(),
-        };
-        Ok(Self {
-            setup: Arc::new(setup),
-            processes: vec![process],
-            spikes: Vec::new(),
-        })
+        let catalogue = std::path::absolute(catalogue).unwrap_or_else(|_| catalogue.to_path_buf());
+        Self::start(plan, launch, Box::new(Arbor { catalogue }))
     }
 
-    /// The shared object in use.
-    pub(super) fn catalogue(&self) -> &Path {
-        &self.setup.catalogue
-    }
-
-    /// Runs a request of whatever origin.
+    /// Runs a request to Arbor, of whatever origin.
     ///
     /// # Errors
     /// [`HostError`].
     pub fn run(&mut self, request: &Request) -> Result<Run, HostError> {
-        let mut whole = Run {
-            values: vec![Vec::new(); request.record.len()],
-            ..Run::default()
-        };
-        self.setup.run(self.processes.first_mut(), request, &mut |part| {
-            whole.times_ms.extend(part.times_ms);
-            whole.spikes.extend(part.spikes);
-            for (all, new) in whole.values.iter_mut().zip(part.values) {
-                all.extend(new);
-            }
-            Ok(())
-        })?;
-        Ok(whole)
+        self.run_order(order(request.clone()))
     }
 }
 
-impl Setup {
-    /// Runs a request in a process, or in a new one, and hands on what comes.
-    fn run(
-        &self,
-        process: Option<&mut Process>,
-        request: &Request,
-        take: &mut dyn FnMut(Run) -> Result<(), HostError>,
-    ) -> Result<(), HostError> {
-        let mut own;
-        let process = match process {
-            Some(process) => process,
-            None => {
-                own = Process::start(&self.launch)?;
-                &mut own
-            }
-        };
-        let doing = "setting up the cells";
-        match process.ask(&Question::Start(request), doing)? {
-            (Answer::Started {}, _) => {}
-            (Answer::Failed(failure), _) => return Err(self.refused(failure)),
-            (other, _) => return Err(process.misunderstood(doing, &other).into()),
-        }
-        let doing = "running";
-        for until_ms in stops(request) {
-            match process.ask(&Question::Advance { until_ms }, doing)? {
-                (Answer::Advanced(header), numbers) => take(part(request, header, &numbers)?)?,
-                (Answer::Failed(failure), _) => return Err(self.refused(failure)),
-                (other, _) => return Err(process.misunderstood(doing, &other).into()),
-            }
-        }
-        Ok(())
-    }
-
-    fn refused(&self, failure: Failure) -> HostError {
-        HostError::Refused {
-            host: self.launch.host,
-            kind: failure.kind,
-            message: failure.message,
-        }
-    }
-
-    /// Runs from rest with slot values `x`; spikes too.
-    fn simulate(
-        &self,
-        process: Option<&mut Process>,
-        x: &[f64],
-        t_end_ms: f64,
-        tangent: bool,
-        threads: usize,
-        watcher: &mut Watcher<'_>,
-    ) -> Result<(Traces, Vec<Spike>), HostError> {
-        let plan = &self.plan;
-        let n_slots = plan.slots.len();
-        let tangent = tangent && n_slots > 0;
-        let variant = if tangent || (self.noisy && n_slots > 0) {
-            Variant::Augmented
-        } else {
-            Variant::Plain
-        };
-        let mut request = Request::new(plan, &self.catalogue, x, variant)?.until(t_end_ms);
-        request.threads = threads.min(request.groups.len()).max(1);
-        if !tangent {
-            request.probes.iter_mut().for_each(|p| p.sensitivities.clear());
-        }
-        let mut traces = Traces {
-            n_probes: plan.probes.len(),
-            n_slots,
-            ..Traces::default()
-        };
-        let mut spikes = Vec::new();
-        self.run(process, &request, &mut |part| {
-            let new = request.traces(&part)?;
-            let spike = |&(time_ms, cell, detector): &(f64, usize, usize)| Spike {
-                time_ms,
-                cell,
-                detector,
-            };
-            spikes.extend(part.spikes.iter().map(spike));
-            // Arbor goes on whatever becomes of its voltages
-            if let Some(at) = new.values.iter().position(|v| !v.is_finite()) {
-                return Err(HostError::NonFinite {
-                    probe: plan.probes[at % new.n_probes].name.clone(),
-                    t_ms: new.times_ms[at / new.n_probes],
-                });
-            }
-            let width = new.n_probes * if tangent { n_slots } else { 0 };
-            for (k, t_ms) in new.times_ms.iter().enumerate() {
-                let values = &new.values[k * new.n_probes..][..new.n_probes];
-                watcher(*t_ms, values, &new.sens[k * width..][..width]);
-            }
-            traces.times_ms.extend(new.times_ms);
-            traces.values.extend(new.values);
-            traces.sens.extend(new.sens);
-            Ok(())
-        })?;
-        let (found, expected) = (traces.times_ms.len(), request.samples_ms.len());
-        if found != expected {
-            let what = "samples";
-            return Err(ExportError::Shape { what, found, expected }.into());
-        }
-        Ok((traces, spikes))
-    }
-}
-
-impl Host for ArborHost {
+impl Dialect for Arbor {
     fn describe(&self) -> Description {
         Description {
             name: "arbor",
@@ -227,79 +81,238 @@ impl Host for ArborHost {
         }
     }
 
-    fn n_slots(&self) -> usize {
-        self.setup.plan.slots.len()
-    }
-
-    fn simulate_watched(
-        &mut self,
+    fn order(
+        &self,
+        plan: &Plan,
         x: &[f64],
+        variant: Variant,
         t_end_ms: f64,
-        tangent: bool,
-        watcher: &mut Watcher<'_>,
-    ) -> Result<Traces, HostError> {
-        self.spikes.clear();
-        if self.processes.is_empty() {
-            self.processes.push(Process::start(&self.setup.launch)?);
+        threads: usize,
+    ) -> Result<Order, HostError> {
+        let mut request = Request::new(plan, &self.catalogue, x, variant)?.until(t_end_ms);
+        request.threads = threads.min(request.groups.len()).max(1);
+        Ok(order(request))
+    }
+
+    /// A checkpoint holds parameters and states, but neither stimuli nor temperatures nor the concentrations of ions,
+    /// which carry u. Stimuli that change are written into their envelopes beforehand.
+    fn foresee(&self, plan: &Plan, mut order: Order) -> Result<Order, HostError> {
+        if warms(plan) {
+            return Err(unsupported("a perturbation changes the temperature, which Arbor's checkpoint does not hold".into()));
         }
-        let threads = rayon::current_num_threads();
-        let process = self.processes.first_mut();
-        let (traces, spikes) = self.setup.simulate(process, x, t_end_ms, tangent, threads, watcher)?;
-        self.spikes = spikes;
-        Ok(traces)
-    }
-
-    /// In as many processes as threads.
-    fn simulate_many(&mut self, points: &[Vec<f64>], t_end_ms: f64, tangent: bool) -> Vec<Result<Traces, HostError>> {
-        self.spikes.clear();
-        let workers = rayon::current_num_threads().min(points.len()).max(1);
-        let mut idle: Vec<Option<Process>> = self.processes.drain(..).map(Some).collect();
-        idle.resize_with(workers.max(idle.len()), || None);
-        let (setup, next) = (&*self.setup, AtomicUsize::new(0));
-        let (sender, results) = channel();
-        std::thread::scope(|scope| {
-            for slot in idle.iter_mut().take(workers) {
-                let (sender, next) = (sender.clone(), &next);
-                scope.spawn(move || {
-                    loop {
-                        let k = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(x) = points.get(k) else { return };
-                        if slot.is_none() {
-                            match Process::start(&setup.launch) {
-                                Ok(process) => *slot = Some(process),
-                                Err(error) => {
-                                    let _ = sender.send((k, Err(error.into())));
-                                    continue;
-                                }
-                            }
-                        }
-                        let nobody = &mut |_: f64, _: &[f64], _: &[f64]| {};
-                        let result = setup.simulate(slot.as_mut(), x, t_end_ms, tangent, 1, nobody);
-                        let _ = sender.send((k, result.map(|(traces, _)| traces)));
-                    }
-                });
-            }
-        });
-        drop(sender);
-        self.processes = idle.into_iter().flatten().collect();
-        let mut done: Vec<(usize, Result<Traces, HostError>)> = results.iter().collect();
-        done.sort_by_key(|(k, _)| *k);
-        done.into_iter().map(|(_, result)| result).collect()
-    }
-
-    fn spikes(&self) -> &[Spike] {
-        &self.spikes
-    }
-
-    fn replicas(&self, runs: usize) -> Vec<Box<dyn Host>> {
-        let replica = |_| -> Box<dyn Host> {
-            Box::new(Self {
-                setup: Arc::clone(&self.setup),
-                processes: Vec::new(),
-                spikes: Vec::new(),
-            })
+        if plan.control.as_ref().is_some_and(|c| c.clip.is_some()) {
+            return Err(unsupported("`control.clip` would change concentrations, which Arbor's checkpoint does not hold".into()));
+        }
+        let dt_ms = plan.experiment.simulation.dt_ms;
+        let Begin::Arbor(request) = &mut order.begin else {
+            return Ok(order);
         };
-        (1..rayon::current_num_threads().min(runs)).map(replica).collect()
+        let mut factors: BTreeMap<(usize, usize), Vec<(f64, f64)>> = BTreeMap::new();
+        for perturbation in &plan.perturbations {
+            if let PlannedChange::Stimulus { number, factor } = perturbation.change {
+                // between the starts of two steps: the second is the first that feels it
+                let at_ms = (((perturbation.at_ms / dt_ms) - 1e-6).ceil() - 0.5) * dt_ms;
+                factors.entry((perturbation.cell, number)).or_default().push((at_ms, factor));
+            }
+        }
+        for ((cell, number), factors) in factors {
+            let clamp = request.cells.get_mut(cell).and_then(|c| c.clamps.get_mut(number));
+            if let Some(clamp) = clamp {
+                clamp.envelope = scaled(&clamp.envelope, &factors);
+            }
+        }
+        Ok(order)
+    }
+
+    fn possible(&self, changes: &mut Changes) {
+        changes.clamps.clear();
+    }
+
+    fn atlas<'a>(
+        &self,
+        plan: &'a Plan,
+        shim: &'a ShimHost,
+        catalogue: &Path,
+        variant: Variant,
+        order: &'a Order,
+    ) -> Result<Box<dyn Atlas + 'a>, HostError> {
+        let Begin::Arbor(request) = &order.begin else {
+            return Err(unsupported("it is asked for a run of another simulator".into()));
+        };
+        let catalogue = crate::catalogue::load_catalogue(catalogue, AbiChoice::Auto)?;
+        Ok(Box::new(Checkpoint {
+            plan,
+            shim,
+            variant,
+            request,
+            catalogue,
+        }))
+    }
+}
+
+fn unsupported(message: String) -> HostError {
+    HostError::Refused {
+        host: "Arbor",
+        kind: "unsupported".into(),
+        message,
+    }
+}
+
+/// An envelope times a factor that changes at some times, ms, ascending.
+fn scaled(envelope: &[(f64, f64)], factors: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let current = |t_ms: f64| {
+        let k = envelope.partition_point(|(t, _)| *t <= t_ms);
+        match (k.checked_sub(1).map(|k| envelope[k]), envelope.get(k)) {
+            (None, _) => None,
+            (Some((_, i)), None) => Some(i),
+            (Some((t0, i0)), Some(&(t1, i1))) => Some(i0 + (i1 - i0) * (t_ms - t0) / (t1 - t0)),
+        }
+    };
+    let mut out = Vec::new();
+    let (mut now, mut k) = (1.0, 0);
+    for &(at_ms, factor) in factors {
+        while let Some(&(t, i)) = envelope.get(k).filter(|(t, _)| *t <= at_ms) {
+            out.push((t, i * now));
+            k += 1;
+        }
+        if let Some(i) = current(at_ms) {
+            out.extend([(at_ms, i * now), (at_ms, i * factor)]);
+        }
+        now = factor;
+    }
+    out.extend(envelope[k..].iter().map(|&(t, i)| (t, i * now)));
+    out
+}
+
+/// Arbor's checkpoint: per group of cells and mechanism, in the order of their full names, one array with the weights,
+/// parameters and states of all instances, each padded (host-numerics.md §2.1).
+#[derive(Debug)]
+struct Checkpoint<'a> {
+    plan: &'a Plan,
+    shim: &'a ShimHost,
+    variant: Variant,
+    request: &'a Request,
+    catalogue: Arc<Catalogue>,
+}
+
+impl Checkpoint<'_> {
+    /// The name that Arbor knows the mechanisms of a cell by, with the values of their globals.
+    fn full(&self, cell: usize, name: &str) -> String {
+        let globals = self.request.cells[cell].globals.get(name).filter(|g| !g.is_empty());
+        let Some(globals) = globals else {
+            return name.into();
+        };
+        let values: Vec<String> = globals.iter().map(|(k, v)| format!("{k}={v:?}")).collect();
+        format!("{name}/{}", values.join(","))
+    }
+
+    /// All mechanisms of a cell.
+    fn all(&self, cell: usize) -> BTreeSet<String> {
+        let row = &self.request.cells[cell];
+        let painted = row.paint.iter().chain(&row.voltage_processes).map(|p| &p.mechanism);
+        let placed = row.synapses.iter().chain(&row.junctions).map(|p| &p.mechanism);
+        let mut names: BTreeSet<String> = painted.chain(placed).map(|name| self.full(cell, name)).collect();
+        let methods = row.ions.values().filter_map(|ion| ion.reversal_method.as_ref());
+        names.extend(methods.map(|m| m.mechanism.clone()));
+        names
+    }
+
+    /// A row of a mechanism's arrays, for its instances on a cell. `row` finds it: 0 are the weights.
+    fn row(
+        &self,
+        cell: usize,
+        mechanism: &str,
+        row: impl Fn(&MechanismInfo) -> Option<usize>,
+        what: &str,
+    ) -> Result<Vec<Address>, HostError> {
+        let missing = || unsupported(format!("`{mechanism}` has no `{what}` on cell {cell}"));
+        let name = self.plan.cells[cell].variant(self.variant).name(mechanism);
+        let info = self.catalogue.mechanism(&name).ok_or_else(missing)?;
+        let row = row(info).ok_or_else(missing)?;
+        let full = self.full(cell, &name);
+        let groups = &self.request.groups;
+        let group = groups.iter().position(|g| g.contains(&cell)).ok_or_else(missing)?;
+        let mut names = BTreeSet::new();
+        let (mut width, mut first, mut own) = (0, 0, 0);
+        for &member in &groups[group] {
+            let all = self.all(member);
+            if member == cell {
+                first = width;
+            }
+            if all.contains(&full) {
+                let name = self.plan.cells[member].variant(self.variant).name(mechanism);
+                let instances = self.shim.instances(self.variant, member, &name)?.len();
+                width += instances;
+                if member == cell {
+                    own = instances;
+                }
+            }
+            names.extend(all);
+        }
+        let storage = names.iter().position(|n| *n == full).ok_or_else(missing)?;
+        let block = lcm(info.alignment.max(1), 8 * info.partition_width.max(1)) / 8;
+        let padded = width.div_ceil(block) * block;
+        let of = padded * (1 + info.parameters.len() + info.states.len());
+        let address = |k| Address::Stored {
+            group,
+            storage,
+            at: padded * row + first + k,
+            of,
+        };
+        Ok((0..own).map(address).collect())
+    }
+}
+
+fn lcm(a: usize, b: usize) -> usize {
+    let (mut x, mut y) = (a, b);
+    while y > 0 {
+        (x, y) = (y, x % y);
+    }
+    a / x * b
+}
+
+impl Atlas for Checkpoint<'_> {
+    fn parameter(&self, cell: usize, mechanism: &str, parameter: &str) -> Result<Vec<Address>, HostError> {
+        let row = |info: &MechanismInfo| info.parameter(parameter).map(|k| 1 + k);
+        self.row(cell, mechanism, row, parameter)
+    }
+
+    fn seeds(&self, cell: usize, mechanism: &str, parameter: &str, slot: usize) -> Result<Vec<Address>, HostError> {
+        self.parameter(cell, mechanism, &Names::seed(parameter, &self.plan.slots[slot].in_catalogue))
+    }
+
+    fn gradient(&self, probe: usize, slot: usize) -> Result<Option<Address>, HostError> {
+        let probe = &self.plan.probes[probe];
+        let cell = &self.plan.cells[probe.cell];
+        if !cell.slots.contains(&slot) {
+            return Ok(None);
+        }
+        let (Measured::ActiveState { mechanism, state }, None) = (&probe.measured, probe.target) else {
+            let name = &probe.name;
+            return Err(unsupported(format!("the objective `{name}` is no variable of a density mechanism")));
+        };
+        let name = Names::sensitivity(state, &self.plan.slots[slot].in_catalogue);
+        let row = |info: &MechanismInfo| info.state(&name).map(|k| 1 + info.parameters.len() + k);
+        let all = self.row(probe.cell, mechanism, row, &name)?;
+        let cv = cell.discretisation.cv_nonempty(&probe.at);
+        let painted = cell.variant(self.variant).name(mechanism);
+        let cvs = self.shim.instances(self.variant, probe.cell, &painted)?;
+        let at = cvs.iter().position(|c| *c == cv);
+        Ok(at.and_then(|k| all.get(k).cloned()))
+    }
+
+    fn clipped(&self) -> Result<Vec<Vec<Address>>, HostError> {
+        Ok(Vec::new())
+    }
+}
+
+fn order(request: Request) -> Order {
+    Order {
+        probes: request.probes.clone(),
+        quantities: request.record.len(),
+        samples: request.samples_ms.len(),
+        stops: stops(&request),
+        begin: Begin::Arbor(request),
     }
 }
 
@@ -357,34 +370,4 @@ fn stops(request: &Request) -> Vec<f64> {
     }
     stops.push(end_ms);
     stops
-}
-
-/// The numbers behind a header.
-fn part(request: &Request, header: Advanced, numbers: &[f64]) -> Result<Run, HostError> {
-    let (n, quantities) = (header.samples, request.record.len());
-    let expected = n * (1 + quantities) + 3 * header.spikes;
-    if numbers.len() != expected {
-        let (what, found) = ("numbers", numbers.len());
-        return Err(ExportError::Shape { what, found, expected }.into());
-    }
-    let (times_ms, rest) = numbers.split_at(n);
-    let (values, spikes) = rest.split_at(n * quantities);
-    Ok(Run {
-        times_ms: times_ms.to_vec(),
-        values: (0..quantities).map(|k| values[k * n..][..n].to_vec()).collect(),
-        spikes: spikes
-            .chunks_exact(3)
-            .map(|spike| (spike[0], index(spike[1]), index(spike[2])))
-            .collect(),
-    })
-}
-
-/// A small whole number that came as a float.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it was made from an index; `as` saturates"
-)]
-fn index(x: f64) -> usize {
-    x as usize
 }

@@ -1,53 +1,10 @@
-"""Runs graddiff's experiments in an unmodified Arbor, as its child: `python -c` with this text.
-
-Questions are lines of JSON on stdin. An answer on stdout is a line of JSON and, where that has `numbers`, as many
-64-bit floats, little endian. The first answer, `hello`, precedes all questions. Everything is described by
-adapter/src/plan/export/protocol.rs; units are in its names. When stdin ends, so does the program, even in the midst
-of a step: whoever asked is gone.
-"""
-
-import sys
-
-# with -c that is the current folder, whose files must not pass for modules
-sys.path[:] = [folder for folder in sys.path if folder]
+"""Runs graddiff's experiments in an unmodified Arbor, as its child: `python -c` with channel.py and this text."""
 
 import json
-import os
-import queue
-import threading
+import sys
 
-PROTOCOL = 3
-
-
-class Channel:
-    """The pipes to graddiff. What anybody prints goes to stderr and cannot be taken for an answer."""
-
-    def __init__(self):
-        self.output = os.fdopen(os.dup(1), "wb")
-        os.dup2(2, 1)
-        self.lines = queue.SimpleQueue()
-        threading.Thread(target=self.listen, daemon=True).start()
-
-    def listen(self):
-        for line in sys.stdin.buffer:
-            self.lines.put(line)
-        os._exit(0)
-
-    def ask(self):
-        return json.loads(self.lines.get())
-
-    def say(self, answer, arrays=()):
-        # NaN is no JSON, and no header holds one
-        self.output.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
-        for array in arrays:
-            self.output.write(array.astype("<f8").tobytes())
-        self.output.flush()
-
-    def fail(self, kind, message):
-        self.say({"failed": {"kind": kind, "message": message}})
-
-
-CHANNEL = Channel() if __name__ == "__main__" else None
+# the pipes to graddiff, which channel.py in front of this text has opened; none where this is a module
+CHANNEL = globals().get("CHANNEL")
 try:
     import arbor as A
     import numpy
@@ -61,6 +18,8 @@ except ImportError as error:
 
 class Unsupported(Exception):
     """The request asks for something that Arbor cannot do."""
+
+    kind = "unsupported"
 
 
 def cable(row):
@@ -166,6 +125,8 @@ def schedule(times):
 
 class BrokenCatalogue(Exception):
     """Arbor does not load the catalogue."""
+
+    kind = "catalogue"
 
 
 def catalogue(path):
@@ -277,6 +238,37 @@ class Simulation:
         return times, values, numpy.array(spikes)
 
 
+    def watch(self, numbers):
+        """Numbers of the checkpoint: (group, mechanism of the group, position in the mechanism's array)."""
+        self.watched = [(n["group"], n["storage"], n["at"]) for n in numbers]
+        groups = self.checkpoint()["cell_groups_"]
+        for n in numbers:
+            found = len(self.storage(groups, n["group"])[n["storage"]]["data_"])
+            if found != n["of"]:
+                raise Unsupported(f"Arbor's checkpoint holds {found} numbers of a mechanism where {n['of']} are expected")
+
+    def checkpoint(self):
+        return json.loads(self.simulation.serialize())
+
+    @staticmethod
+    def storage(groups, group):
+        return groups[group]["lowered_"]["state_"]["storage"]
+
+    def read(self):
+        groups = self.checkpoint()["cell_groups_"]
+        return numpy.array([self.storage(groups, g)[s]["data_"][at] for g, s, at in self.watched])
+
+    def write(self, numbers, clamps, celsius):
+        """Serialises, edits, deserialises; what a checkpoint does not hold stays what it is."""
+        if clamps or celsius is not None:
+            raise Unsupported("Arbor's checkpoint holds neither stimuli nor temperatures")
+        state = self.checkpoint()
+        for k, value in numbers:
+            group, storage, at = self.watched[k]
+            self.storage(state["cell_groups_"], group)[storage]["data_"][at] = value
+        self.simulation.deserialize(json.dumps(state))
+
+
 def columns(cell, cables):
     """Where the probe of a whole cell has each CV."""
     column = {(c.branch, c.prox, c.dist): k for k, c in enumerate(cables)}
@@ -285,35 +277,5 @@ def columns(cell, cables):
     return [column[(c.branch, c.prox, c.dist)] for c in first]
 
 
-def serve(channel):
-    """Answers until stdin ends."""
-    channel.say({"hello": {"protocol": PROTOCOL, "host": "Arbor", "version": A.__version__}})
-    simulation = None
-    while True:
-        question = channel.ask()
-        try:
-            if "start" in question:
-                request = question["start"]
-                if request.get("protocol") != PROTOCOL:
-                    channel.fail("protocol", f"protocol {request.get('protocol')!r} is not {PROTOCOL}")
-                    continue
-                simulation = None  # the old one's memory before the new one's
-                simulation = Simulation(request)
-                channel.say({"started": {}})
-            elif "advance" in question:
-                times, values, spikes = simulation.advance(question["advance"]["until_ms"])
-                shape = {"samples": len(times), "spikes": len(spikes)}
-                numbers = len(times) * (1 + len(values)) + 3 * len(spikes)
-                channel.say({"advanced": {**shape, "numbers": numbers}}, [times, *values, spikes])
-            else:
-                channel.fail("question", f"unknown question {next(iter(question), None)!r}")
-        except Unsupported as error:
-            channel.fail("unsupported", str(error))
-        except BrokenCatalogue as error:
-            channel.fail("catalogue", str(error))
-        except Exception as error:  # the other side reports it; a traceback would be lost
-            channel.fail(type(error).__name__, str(error))
-
-
-if __name__ == "__main__":
-    serve(CHANNEL)
+if CHANNEL is not None:
+    CHANNEL.serve("Arbor", A.__version__, Simulation)

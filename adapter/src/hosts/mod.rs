@@ -6,17 +6,20 @@
 //! writes parameter arrays, Arbor gets a description of the cells and is told to go on, part by part.
 
 pub mod arbor;
-mod inside;
+pub mod neuron;
+mod online;
 pub mod process;
+pub mod remote;
 pub mod shim;
 
 use host_shim::Spike;
 
 use crate::control::{Model, Traces};
 
-pub use arbor::ArborHost;
+pub use online::{ControlledRun, RowWatcher};
 pub use process::ProcessError;
-pub use shim::{ControlledRun, HostError, RowWatcher, ShimHost, Timing, Watcher};
+pub use remote::RemoteHost;
+pub use shim::{HostError, ShimHost, Timing, Watcher};
 
 /// Who runs an experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

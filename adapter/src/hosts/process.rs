@@ -47,6 +47,8 @@ pub enum ProcessError {
     /// It is another simulator, or another version of it.
     #[error("`{}` has {found}; this version of graddiff runs in {expected}", program.display())]
     Version {
+        /// The simulator.
+        host: &'static str,
         /// The Python.
         program: PathBuf,
         /// Name and version of what was found.
@@ -294,6 +296,7 @@ fn check(hello: &Hello, launch: &Launch) -> Result<(), ProcessError> {
     }
     if (hello.host.as_str(), hello.version.as_str()) != (launch.host, launch.version) {
         return Err(ProcessError::Version {
+            host: launch.host,
             program: launch.python.clone(),
             found: format!("{} {}", hello.host, hello.version),
             expected: format!("{} {}", launch.host, launch.version),
@@ -365,7 +368,8 @@ fn listen(output: ChildStdout, heard: &Sender<Heard>) {
             Ok(answer) => {
                 let numbers = match &answer {
                     Answer::Advanced(advanced) => advanced.numbers,
-                    Answer::Hello(_) | Answer::Started {} | Answer::Failed(_) => 0,
+                    Answer::Numbers(numbers) => numbers.numbers,
+                    Answer::Hello(_) | Answer::Started {} | Answer::Written {} | Answer::Failed(_) => 0,
                 };
                 match floats(&mut output, numbers) {
                     Some(numbers) => Heard::Answer(answer, numbers),

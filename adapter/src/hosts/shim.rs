@@ -27,7 +27,6 @@ use crate::control::{Model, Traces};
 use crate::plan::export::{ExportError, sample_times_ms};
 use crate::plan::{Plan, PlannedCell, Variant, describe, draws_noise};
 
-pub use online::{ControlledRun, RowWatcher};
 pub use timing::Timing;
 
 /// Sees the samples of a run while it goes on: time (ms), values by probe, and sensitivities as a row of
@@ -76,6 +75,9 @@ pub enum HostError {
     /// The plan cannot be told to a simulator in another process.
     #[error("the experiment cannot be handed to another simulator")]
     Export(#[from] ExportError),
+    /// Files for a simulator in another process cannot be written.
+    #[error(transparent)]
+    Report(#[from] crate::report::Error),
     /// A simulator in another process refuses.
     #[error("{host} does not run this experiment: {message} ({kind})")]
     Refused {
@@ -110,14 +112,14 @@ impl HostError {
 
 /// One parameter of one mechanism on one cell that slots move.
 #[derive(Debug)]
-struct Moved {
-    cell: usize,
-    mechanism: String,
-    parameter: String,
+pub(super) struct Moved {
+    pub(super) cell: usize,
+    pub(super) mechanism: String,
+    pub(super) parameter: String,
     /// Per instance: the value where all slots are 0.
-    base: Vec<f64>,
+    pub(super) base: Vec<f64>,
     /// Per slot that moves it: ∂(parameter)/∂(slot) per instance.
-    slopes: Vec<(usize, Vec<f64>)>,
+    pub(super) slopes: Vec<(usize, Vec<f64>)>,
 }
 
 /// A plan in the shim.
@@ -265,6 +267,19 @@ impl ShimHost {
     /// Parts of the cells that run independently (see [`Simulation::n_batches`]).
     pub fn n_batches(&self) -> usize {
         self.plain.n_batches()
+    }
+
+    /// What slots move.
+    pub(super) fn moved(&self) -> &[Moved] {
+        &self.setup.moved
+    }
+
+    /// Control volumes of a cell that have a mechanism, called as in the variant.
+    pub(super) fn instances(&self, variant: Variant, cell: usize, name: &str) -> Result<Vec<usize>, SimError> {
+        match (&self.tangent, variant) {
+            (Some(tangent), Variant::Augmented) => tangent.instances(cell, name),
+            (Some(_) | None, Variant::Plain) | (None, Variant::Augmented) => self.plain.instances(cell, name),
+        }
     }
 
     /// Spikes of the last run, of all cells, numbered as in the plan; none after runs at several points at once.

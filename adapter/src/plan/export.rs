@@ -4,7 +4,7 @@
 //! positions on them, CVs and the S-expression of the CV policy. Units are in the names; numbers survive the trip to
 //! the last bit. The Python side for Arbor is `hosts/arbor_host.py`.
 
-mod controlled;
+mod neuron;
 mod protocol;
 #[cfg(test)]
 mod tests;
@@ -18,10 +18,12 @@ use super::describe::{Variant, describe};
 use super::{Plan, PlannedCell};
 use crate::control::Traces;
 
+pub(crate) use neuron::sensitivity;
+pub use neuron::{CloneRow, DensityRow, NamesRow, NeuronCell, NeuronError, Received, SectionQuantity, SectionRow, Sections, SynapseRow};
 pub use protocol::{
-    Advanced, Answer, CableRow, CellRow, ClampRow, ConnectionRow, DetectorRow, Failure, GapRow, GeneratorRow, Hello,
-    IonRow, MethodRow, PROTOCOL, PaintRow, Place, PointRow, ProbeRow, Property, Quantity, Question, Request, Run,
-    SegmentRow, Terms, Times, Variable,
+    Address, Advanced, Answer, CableRow, CellRow, Changes, ClampRow, ConnectionRow, DetectorRow, Failure, GapRow,
+    GeneratorRow, Hello, IonRow, MethodRow, Numbers, PROTOCOL, PaintRow, Place, PointRow, ProbeRow, Property, Quantity,
+    Question, Request, Run, SegmentRow, Start, Terms, Times, Variable,
 };
 
 /// A plan that cannot be put into a request, or an answer that does not fit it.
@@ -55,6 +57,9 @@ pub enum ExportError {
         /// Name of the cell.
         cell: String,
     },
+    /// NEURON has nothing that does this.
+    #[error(transparent)]
+    Neuron(#[from] NeuronError),
     /// An answer does not have the shape that was asked for.
     #[error("the host answered with {found} {what}, {expected} were asked for")]
     Shape {
@@ -73,18 +78,7 @@ impl Request {
     /// # Errors
     /// [`ExportError`].
     pub fn new(plan: &Plan, catalogue: &Path, x: &[f64], variant: Variant) -> Result<Self, ExportError> {
-        if x.len() != plan.slots.len() {
-            return Err(ExportError::Slots {
-                found: x.len(),
-                expected: plan.slots.len(),
-            });
-        }
-        if let Some((slot, &value)) = plan.slots.iter().zip(x).find(|(_, value)| !value.is_finite()) {
-            return Err(ExportError::NotFinite {
-                slot: slot.name.clone(),
-                value,
-            });
-        }
+        check_values(plan, x)?;
         let mut valences = BTreeMap::new();
         let mut cells = Vec::new();
         for planned in &plan.cells {
@@ -221,44 +215,52 @@ impl Request {
         self.samples_ms.retain(|t| *t < t_end_ms);
         self
     }
+}
 
-    /// The experiment's probes, from what the host sampled, all of the request or its beginning.
+impl Request {
+    /// [`traces`] of this request.
     ///
     /// # Errors
-    /// [`ExportError::Shape`] if the samples belong to another request.
+    /// As [`traces`].
     pub fn traces(&self, run: &Run) -> Result<Traces, ExportError> {
-        let shape = |what, found, expected| {
-            if found == expected {
-                Ok(())
-            } else {
-                Err(ExportError::Shape { what, found, expected })
-            }
-        };
-        shape("quantities", run.values.len(), self.record.len())?;
-        run.values
-            .iter()
-            .try_for_each(|samples| shape("samples", samples.len(), run.times_ms.len()))?;
-        let n_slots = self.probes.first().map_or(0, |p| p.sensitivities.len());
-        let mut traces = Traces {
-            n_probes: self.probes.len(),
-            n_slots,
-            ..Traces::default()
-        };
-        traces.times_ms.clone_from(&run.times_ms);
-        for sample in 0..run.times_ms.len() {
-            let sum = |terms: &Terms| {
-                terms
-                    .iter()
-                    .map(|&(i, weight)| weight * run.values[i][sample])
-                    .sum::<f64>()
-            };
-            traces.values.extend(self.probes.iter().map(|p| sum(&p.value)));
-            traces
-                .sens
-                .extend(self.probes.iter().flat_map(|p| &p.sensitivities).map(sum));
-        }
-        Ok(traces)
+        traces(&self.probes, self.record.len(), run)
     }
+}
+
+/// The experiment's probes, from what the host sampled of `quantities`, all of the run or its beginning.
+///
+/// # Errors
+/// [`ExportError::Shape`] if the samples belong to another request.
+pub fn traces(probes: &[ProbeRow], quantities: usize, run: &Run) -> Result<Traces, ExportError> {
+    let shape = |what, found, expected| {
+        if found == expected {
+            Ok(())
+        } else {
+            Err(ExportError::Shape { what, found, expected })
+        }
+    };
+    shape("quantities", run.values.len(), quantities)?;
+    run.values
+        .iter()
+        .try_for_each(|samples| shape("samples", samples.len(), run.times_ms.len()))?;
+    let n_slots = probes.first().map_or(0, |p| p.sensitivities.len());
+    let mut traces = Traces {
+        n_probes: probes.len(),
+        n_slots,
+        ..Traces::default()
+    };
+    traces.times_ms.clone_from(&run.times_ms);
+    for sample in 0..run.times_ms.len() {
+        let sum = |terms: &Terms| {
+            terms
+                .iter()
+                .map(|&(i, weight)| weight * run.values[i][sample])
+                .sum::<f64>()
+        };
+        traces.values.extend(probes.iter().map(|p| sum(&p.value)));
+        traces.sens.extend(probes.iter().flat_map(|p| &p.sensitivities).map(sum));
+    }
+    Ok(traces)
 }
 
 /// The experiment's sample times, ms. Where the interval is a whole number of steps, each falls into the middle of its
@@ -282,6 +284,23 @@ pub fn sample_times_ms(time: &crate::experiment::Simulation) -> Vec<f64> {
         k += 1.0;
     }
     times
+}
+
+/// As many slot values as slots, all finite.
+fn check_values(plan: &Plan, x: &[f64]) -> Result<(), ExportError> {
+    if x.len() != plan.slots.len() {
+        return Err(ExportError::Slots {
+            found: x.len(),
+            expected: plan.slots.len(),
+        });
+    }
+    if let Some((slot, &value)) = plan.slots.iter().zip(x).find(|(_, value)| !value.is_finite()) {
+        return Err(ExportError::NotFinite {
+            slot: slot.name.clone(),
+            value,
+        });
+    }
+    Ok(())
 }
 
 /// A place inside a CV that has a length.

@@ -251,7 +251,7 @@ const TAKEN_IN_NEURON: [&str; 30] = [
 ];
 
 /// What a mechanism is called in a simulator.
-pub(crate) fn name_in(m: &Mechanism, to: Simulator) -> String {
+pub fn name_in(m: &Mechanism, to: Simulator) -> String {
     if to == Simulator::Neuron && TAKEN_IN_NEURON.contains(&m.name.as_str()) {
         format!("{}_own", m.name)
     } else {

@@ -1,15 +1,17 @@
 //! The protocol between graddiff and a simulator in another process. Data only; units are in the names.
 //!
 //! The simulator says [`Answer::Hello`] and then answers one [`Question`] after the other. Both are JSON, one line each;
-//! an [`Answer::Advanced`] is followed by as many 64-bit floats, little endian, as it says.
+//! an [`Answer::Advanced`] or [`Answer::Numbers`] is followed by as many 64-bit floats, little endian, as it says.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::neuron::Sections;
+
 /// What a host must find in [`Request::protocol`] before it reads on.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// A stretch of a branch: [branch, proximal end, distal end], positions from 0 to 1.
 pub type CableRow = (usize, f64, f64);
@@ -364,13 +366,78 @@ pub struct ProbeRow {
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Question<'a> {
+    /// Compile the mechanisms of a folder.
+    Compile {
+        /// The folder, absolute.
+        mechanisms: &'a Path,
+    },
     /// Make these cells and be at rest.
-    Start(&'a Request),
+    Start(Start<'a>),
     /// Go on, and tell the samples taken since.
     Advance {
         /// To this time, ms.
         until_ms: f64,
     },
+    /// These numbers will be read and written between steps.
+    Watch {
+        /// Which; their positions here stand for them.
+        numbers: &'a [Address],
+    },
+    /// Tell all of them.
+    Read {},
+    /// Set some of them, and what else can change between steps.
+    Write(&'a Changes),
+}
+
+/// The cells, as the simulator takes them.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(untagged)]
+pub enum Start<'a> {
+    /// Arbor.
+    Arbor(&'a Request),
+    /// NEURON.
+    Neuron(&'a Sections),
+}
+
+/// One number of a simulation that can be read and written between steps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Address {
+    /// In Arbor's checkpoint.
+    Stored {
+        /// The cell group.
+        group: usize,
+        /// The mechanism's number in the group.
+        storage: usize,
+        /// Position among the numbers of all its instances.
+        at: usize,
+        /// How many numbers these are.
+        of: usize,
+    },
+    /// A RANGE variable in NEURON.
+    Range {
+        /// The cell.
+        cell: usize,
+        /// On the clone of this slot; without one on the cell itself, and a parameter then on all its clones as well.
+        slot: Option<usize>,
+        /// The mechanism in its source.
+        mechanism: String,
+        /// The variable.
+        variable: String,
+        /// The control volume.
+        cv: usize,
+    },
+}
+
+/// What is set between steps.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Changes {
+    /// Position among the watched numbers, and the new value.
+    pub numbers: Vec<(usize, f64)>,
+    /// Cell, current clamp of the cell, and what its envelope is multiplied by from now on.
+    pub clamps: Vec<(usize, usize, f64)>,
+    /// The temperature of all cells, °C.
+    pub celsius: Option<f64>,
 }
 
 /// What a simulator answers.
@@ -379,10 +446,14 @@ pub enum Question<'a> {
 pub enum Answer {
     /// It is there; comes first, and unasked.
     Hello(Hello),
-    /// The cells are there.
+    /// The cells are there, or the mechanisms.
     Started {},
     /// It went on.
     Advanced(Advanced),
+    /// So many numbers, which follow.
+    Numbers(Numbers),
+    /// The changes are made.
+    Written {},
     /// It could not.
     Failed(Failure),
 }
@@ -410,6 +481,13 @@ pub struct Advanced {
     pub numbers: usize,
 }
 
+/// What follows this header: the watched numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbers {
+    /// Floats that follow.
+    pub numbers: usize,
+}
+
 /// A part of a simulation, or all of it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Run {
@@ -425,7 +503,7 @@ pub struct Run {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// `missing` (the simulator), `protocol`, `question`, `unsupported` (it cannot do that), `catalogue` (it does not load
-    /// it), or the name of the simulator's own exception.
+    /// it), `mechanisms` (nrnivmodl does not compile them), or the name of the simulator's own exception.
     pub kind: String,
     /// Its words.
     pub message: String,
