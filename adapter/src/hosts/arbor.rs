@@ -185,7 +185,7 @@ fn scaled(envelope: &[(f64, f64)], factors: &[(f64, f64)]) -> Vec<(f64, f64)> {
 }
 
 /// Arbor's checkpoint: per group of cells and mechanism, in the order of their full names, one array with the weights,
-/// parameters and states of all instances, each padded (host-numerics.md §2.1).
+/// parameters and states of all instances, each padded (host-numerics.md §2.1), and the globals.
 #[derive(Debug)]
 struct Checkpoint<'a> {
     plan: &'a Plan,
@@ -252,7 +252,8 @@ impl Checkpoint<'_> {
         let storage = names.iter().position(|n| *n == full).ok_or_else(missing)?;
         let block = lcm(info.alignment.max(1), 8 * info.partition_width.max(1)) / 8;
         let padded = width.div_ceil(block) * block;
-        let of = padded * (1 + info.parameters.len() + info.states.len());
+        // behind them the globals
+        let of = padded * (1 + info.parameters.len() + info.states.len()) + info.globals.len();
         let address = |k| Address::Stored {
             group,
             storage,
