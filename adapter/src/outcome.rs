@@ -145,7 +145,9 @@ impl Folder {
 
 /// The carrier, with a word on what it is worth.
 fn carrier(plan: &Plan) -> &'static str {
-    if plan.caveat().is_some() {
+    if plan.clones {
+        "clone (APPROXIMATE)"
+    } else if plan.caveat().is_some() {
         "diffusion (APPROXIMATE)"
     } else {
         "cable"

@@ -134,7 +134,7 @@ pub fn lanes(plan: &Plan) -> Vec<Lane> {
 /// A difference quotient over all samples and probes.
 type Field = Vec<f64>;
 
-/// Checks the sensitivities of `model` at `x`. `progress` is told of every finished slot.
+/// Checks the sensitivities of `model` at `x`. `progress` sees the rows of all finished slots after each.
 ///
 /// # Errors
 /// The model's own.
@@ -145,7 +145,7 @@ pub fn verify<M: Model>(
     t_end_ms: f64,
     tolerance: f64,
     lanes: &[Lane],
-    mut progress: impl FnMut(usize),
+    mut progress: impl FnMut(&[Row]),
 ) -> Result<Verdict, M::Error> {
     let exact = model.simulate(x, t_end_ms, true)?;
     let plain = model.simulate(x, t_end_ms, false)?;
@@ -155,7 +155,7 @@ pub fn verify<M: Model>(
     for (k, name) in slots.iter().enumerate() {
         let u: Field = (0..n).map(|i| exact.sens[i * exact.n_slots + k]).collect();
         rows.push(slot(model, name, k, x, t_end_ms, tolerance, lanes, &u)?);
-        progress(k + 1);
+        progress(&rows);
     }
     let max_rel_error = rows
         .iter()

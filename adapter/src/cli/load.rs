@@ -80,7 +80,8 @@ pub(super) fn plan(args: &ExperimentArgs, context: &Context) -> Result<Plan, Fai
         Some(CarrierName::Cable) => experiment.carrier = Carrier::Cable,
         Some(CarrierName::Diffusion) => experiment.carrier = Carrier::Diffusion,
     };
-    let plan = Plan::load_with(&args.experiment, change).map_err(|error| reject(error, context))?;
+    let mut plan = Plan::load_with(&args.experiment, change).map_err(|error| reject(error, context))?;
+    plan.clones = args.host == HostName::Neuron;
     if let Some(caveat) = plan.caveat().filter(|_| !context.json) {
         context.warn(&format!("warning: {caveat}"));
     }

@@ -10,6 +10,9 @@ use crate::verify::{Row, Verdict, lanes, verify};
 /// Runs the same host (--host) with every slot moved up and down by a sweep of steps, extrapolates the differences to step 0, and
 /// compares. The error of a slot is max|u - d| / max|d| over all probes and samples. A slot whose differences are
 /// themselves less certain than the tolerance is `unresolved`, never passed. Exit code 1 unless every slot passes.
+///
+/// In NEURON sensitivities are carried by clones, and right up to the time step: the tolerance there is 1 % at least,
+/// unless one is given; where it is not met, halve `dt_ms`. If another simulator dies, the finished slots are shown.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -21,6 +24,9 @@ pub(super) struct Args {
     #[arg(long)]
     sweep: bool,
 }
+
+/// What passes of clones unless the user says otherwise: issue 6 asks for it at dt 0.005 ms.
+const OF_CLONES: f64 = 0.01;
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure> {
     args.input.threads.start()?;
@@ -35,7 +41,8 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
             "add `slots` to the experiment",
         ));
     }
-    let tolerance = args.tolerance.unwrap_or(plan.experiment.verify.tolerance);
+    let own = plan.experiment.verify.tolerance;
+    let tolerance = args.tolerance.unwrap_or(if plan.clones { own.max(OF_CLONES) } else { own });
     if !(tolerance > 0.0 && tolerance < 1.0) {
         return Err(Failure::message(
             ExitStatus::Usage,
@@ -50,15 +57,26 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     let lanes = lanes(&plan);
     let slots: Vec<String> = plan.slots.iter().map(|s| s.name.clone()).collect();
     let mut progress = Progress::new(context.progress, "verify", slots.len() as u64);
-    let mut verdict = verify(
+    let mut finished: Vec<Row> = Vec::new();
+    let verdict = verify(
         &mut running.host,
         &slots,
         &plan.values(),
         t_end_ms,
         tolerance,
         &lanes,
-        |done| progress.set(done as u64, slots.get(done).map_or("", String::as_str)),
-    )?;
+        |rows| {
+            finished = rows.to_vec();
+            progress.set(rows.len() as u64, slots.get(rows.len()).map_or("", String::as_str));
+        },
+    );
+    let mut verdict = match verdict {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            progress.finish("");
+            return Err(broken_off(&finished, slots.len(), error.into(), context));
+        }
+    };
     progress.finish("");
     verdict.host = running.host.describe().to_string();
     let has_detectors = plan.cells.iter().any(|c| !c.detectors.is_empty());
@@ -85,13 +103,26 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
     Ok(status)
 }
 
+/// Shows what was finished before the host failed.
+fn broken_off(finished: &[Row], slots: usize, mut failure: Failure, context: &Context) -> Failure {
+    if finished.is_empty() {
+        return failure;
+    }
+    let shown = if context.json {
+        context.print_json(&serde_json::json!({ "finished": false, "parameters": finished }))
+    } else {
+        context.print(rows(finished).trim_end())
+    };
+    failure.help = format!("{} of {slots} slots were finished, see above; {}", finished.len(), failure.help);
+    shown.err().unwrap_or(failure)
+}
+
 fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "-".into(), |v| format!("{v:.2e}"))
 }
 
-fn table(verdict: &Verdict) -> String {
-    let width = verdict
-        .parameters
+fn rows(parameters: &[Row]) -> String {
+    let width = parameters
         .iter()
         .map(|r| r.name.len())
         .max()
@@ -109,7 +140,7 @@ fn table(verdict: &Verdict) -> String {
         best_step,
         status,
         ..
-    } in &verdict.parameters
+    } in parameters
     {
         let word = status.as_str();
         out.push_str(&format!(
@@ -118,6 +149,11 @@ fn table(verdict: &Verdict) -> String {
             number(*fd_error_estimate)
         ));
     }
+    out
+}
+
+fn table(verdict: &Verdict) -> String {
+    let mut out = rows(&verdict.parameters);
     let spikes = verdict.spikes.map_or_else(String::new, |n| format!(", {n} spikes"));
     out.push_str(&format!(
         "{}{}: greatest error {} (tolerance {:.0e}), {} ms{spikes}, {} samples of {}",

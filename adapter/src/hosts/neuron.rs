@@ -25,10 +25,6 @@ const PROGRAM: &str = concat!(include_str!("channel.py"), "\n\n", include_str!("
 pub const VERSION: &str = "9.0.2";
 /// Steps in a part of a run.
 const PART: f64 = 2000.0;
-/// What the reader of its sensitivities must know.
-pub const CAVEAT: &str = "NEURON takes fixed steps, and sensitivities by the clone carrier there are approximate: right up to \
-                          the time step, with an error that at least halves with dt_ms";
-
 /// NEURON, with the library that nrnivmodl has made in a folder.
 #[derive(Debug)]
 struct Neuron {

@@ -213,7 +213,10 @@ class Clone(Cell):
             setattr(self.synapses[k], f"seed_{parameter}", value)
 
     def couple(self, instance, original, names):
-        h.setpointer(original._ref_v, "v_peer", instance)
+        try:
+            h.setpointer(original._ref_v, "v_peer", instance)
+        except TypeError:
+            pass  # a clone that does not look; one that does stops NEURON if its pointer is not set
         for ion in names["reversals"]:
             setattr(instance, f"e{ion}", self.row["reversal_mv"][ion])
 
@@ -317,6 +320,12 @@ class Simulation:
                 net.delay, net.weight[0] = 0, received["weight"]
                 self.nets.append(net)
                 events.append((net, received["times_ms"]))
+        self.detectors = []
+        for c, cell in enumerate(self.cells):
+            for d, (cv, threshold) in enumerate(cell.row["detectors"]):
+                segment = cell.cable.segment(cv)
+                trace = h.Vector().record(segment._ref_v, sec=segment.sec)
+                self.detectors.append((trace, threshold, float(c), float(d)))
         for cell in self.cells:
             cell.rest()
             for clone in cell.clones.values():
@@ -332,12 +341,6 @@ class Simulation:
         record = request["record"]
         self.samples = Pointers(self.cells[q["cell"]].tangent(q["slot"]).ref(q) for q in record)
         self.quantities = len(record)
-        self.detectors = [(c, d) for c, cell in enumerate(self.cells) for d in range(len(cell.row["detectors"]))]
-        places = [self.cells[c].row["detectors"][d] for c, d in self.detectors]
-        seen = [self.cells[c].cable.segment(cv) for (c, _), (cv, _) in zip(self.detectors, places)]
-        self.seen = Pointers(segment._ref_v for segment in seen)
-        self.thresholds = numpy.array([threshold for _, threshold in places])
-        self.before = self.seen.gather()
         clones = [clone for cell in self.cells for clone in cell.clones.values()]
         self.forgotten = Pointers(ref for clone in clones for ref in clone.sensitivities())
         rate = request["forgetting_per_ms"]
@@ -352,8 +355,8 @@ class Simulation:
 
     def advance(self, until_ms):
         """Runs on. Times of the samples taken since, each quantity's values, and (time, cell, detector) of spikes."""
-        times, rows, spikes = [], [], []
-        end = round(until_ms / self.dt)
+        times, rows = [], []
+        begin, end = self.step, round(until_ms / self.dt)
         while self.step < end:
             if self.taken < len(self.due) and self.due[self.taken] <= self.step:
                 row = self.samples.gather()
@@ -365,24 +368,42 @@ class Simulation:
             for k, clamp in enumerate(self.clamps):
                 if self.until[k] <= t:
                     self.until[k] = clamp.set(t)
-            h.fadvance()
-            self.step += 1
-            if self.kept is not None:
-                self.forgotten.multiply(self.kept)
-            if self.detectors:
-                self.detect(t, spikes)
+            self.steps(self.quiet(end))
         values = numpy.array(rows).reshape(len(rows), self.quantities).T
-        return numpy.array(times), list(values), numpy.array(spikes)
+        return numpy.array(times), list(values), numpy.array(self.spikes(begin))
 
-    def detect(self, t, spikes):
-        now = self.seen.gather()
-        crossed = (self.before < self.thresholds) & (now >= self.thresholds)
-        if crossed.any():
-            for k in numpy.flatnonzero(crossed):
-                share = (self.thresholds[k] - self.before[k]) / (now[k] - self.before[k])
-                spikes.append((t + share * self.dt, *map(float, self.detectors[k])))
-            spikes.sort()
-        self.before = now
+    def quiet(self, end):
+        """How many steps there are until something is due again."""
+        if self.taken < len(self.due):
+            end = min(end, self.due[self.taken])
+        for until in self.until:
+            if until < math.inf:
+                end = min(end, math.ceil(until / self.dt - 1e-9))
+        return max(end - self.step, 1)
+
+    def steps(self, n):
+        advance, kept, forgotten = h.fadvance, self.kept, self.forgotten
+        self.step += n
+        if kept is None:
+            for _ in range(n):
+                advance()
+        else:
+            for _ in range(n):
+                advance()
+                forgotten.multiply(kept)
+
+    def spikes(self, begin):
+        """Crossings since step `begin`, between the ends of steps as on a straight line."""
+        spikes = []
+        for trace, threshold, cell, detector in self.detectors:
+            voltages = trace.as_numpy()
+            low, high = voltages[:-1], voltages[1:]
+            for k in numpy.flatnonzero((low < threshold) & (high >= threshold)):
+                share = (threshold - low[k]) / (high[k] - low[k])
+                spikes.append(((begin + k + share) * self.dt, cell, detector))
+            if len(trace) > 1:
+                trace.remove(0, len(trace) - 2)  # all but the last
+        return sorted(spikes)
 
     def watch(self, numbers):
         self.watched = []

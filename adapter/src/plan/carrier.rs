@@ -7,6 +7,10 @@ pub(super) const CAVEAT: &str = "the sensitivities are APPROXIMATE: the carrier 
     diffusion by the rule of Arbor 0.9), which is wrong wherever diameters differ or branches meet; the default carrier, \
     `cable`, is exact";
 
+/// The same of clones, which NEURON has.
+pub(super) const CLONES: &str = "the sensitivities are APPROXIMATE: NEURON carries them by clones, which are right up to the \
+    time step; the error at least halves with `simulation.dt_ms`, and `verify --host neuron` says what it is";
+
 /// Rewrites the tree's numbers for the `diffusion` carrier and returns 1/C per instance, 1/pF.
 ///
 /// Rows have unit mass and faces Arbor 0.9's rate for D = β = 100/(rL·cm). The paper's β is one number per cell, so painted

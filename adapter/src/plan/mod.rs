@@ -99,6 +99,8 @@ pub struct Plan {
     pub control: Option<PlannedControl>,
     /// What is done to the cells while it runs, in the order of time.
     pub perturbations: Vec<PlannedPerturbation>,
+    /// Whether the simulator that runs it carries sensitivities by clones, whatever the experiment says: NEURON.
+    pub clones: bool,
 }
 
 impl Plan {
@@ -228,6 +230,7 @@ impl Plan {
             probes,
             control: controlled,
             perturbations,
+            clones: false,
         })
     }
 
@@ -239,8 +242,9 @@ impl Plan {
     /// What the reader of the sensitivities must know, if they are not exact.
     pub fn caveat(&self) -> Option<&'static str> {
         match self.experiment.carrier {
+            _ if self.slots.is_empty() => None,
+            _ if self.clones => Some(carrier::CLONES),
             Carrier::Cable => None,
-            Carrier::Diffusion if self.slots.is_empty() => None,
             Carrier::Diffusion => Some(carrier::CAVEAT),
         }
     }

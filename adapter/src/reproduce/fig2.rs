@@ -145,8 +145,8 @@ fn check(host: &mut ShimHost, plan: &Plan, x: &[f64], job: &Job<'_>) -> Result<V
     let mut progress = Progress::new(job.progress, "fig2: check", slots.len() as u64);
     let settings = plan.experiment.verify;
     let span = horizon_ms(job.scale);
-    let verdict = verify(host, &slots, x, span, settings.tolerance, &lanes, |done| {
-        progress.set(done as u64, slots.get(done).map_or("", String::as_str));
+    let verdict = verify(host, &slots, x, span, settings.tolerance, &lanes, |rows| {
+        progress.set(rows.len() as u64, slots.get(rows.len()).map_or("", String::as_str));
     })?;
     progress.finish("");
     Ok(verdict)

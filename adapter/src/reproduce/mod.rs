@@ -33,6 +33,7 @@ pub const PARTS: &[Part] = &[
     online::stability::PART,
     online::adaptation::PART,
     online::plasticity::PART,
+    online::hosts::PART,
 ];
 
 /// One result of the paper.

@@ -1,8 +1,9 @@
 //! Online control in the paper: homeostasis of a cell (R5) and of a network (R6), stability (R7), a cell that keeps its
-//! rate while it is disturbed (R8a), and plasticity rules (R8b, R8c).
+//! rate while it is disturbed (R8a), in other simulators too, and plasticity rules (R8b, R8c).
 
 pub mod adaptation;
 pub mod homeostasis;
+pub mod hosts;
 pub mod network;
 pub mod plasticity;
 pub mod stability;

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::protocol::{ConnectionRow, PROTOCOL, ProbeRow, Quantity, Terms, Variable};
 use super::{ExportError, connection_row, sample_times_ms};
+use crate::experiment::Carrier;
 use crate::plan::{Measured, Plan, PlannedCell, PlannedProbe, Seeding, Variant};
 
 /// Lengths, shares and temperatures that differ by less are the same.
@@ -236,6 +237,9 @@ impl Sections {
         super::check_values(plan, x)?;
         if !plan.network.gap_junctions.is_empty() {
             return Err(absent("the experiment has gap junctions".into()));
+        }
+        if plan.experiment.carrier == Carrier::Diffusion && !plan.slots.is_empty() {
+            return Err(absent("the experiment asks for the carrier `diffusion`".into()));
         }
         let time = &plan.experiment.simulation;
         let cells = plan.cells.iter().map(|cell| neuron_cell(plan, cell, x, variant));
