@@ -42,7 +42,9 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<ExitStatus, Failure>
         ));
     }
     let own = plan.experiment.verify.tolerance;
-    let tolerance = args.tolerance.unwrap_or(if plan.clones { own.max(OF_CLONES) } else { own });
+    let tolerance = args
+        .tolerance
+        .unwrap_or(if plan.clones { own.max(OF_CLONES) } else { own });
     if !(tolerance > 0.0 && tolerance < 1.0) {
         return Err(Failure::message(
             ExitStatus::Usage,
@@ -113,7 +115,11 @@ fn broken_off(finished: &[Row], slots: usize, mut failure: Failure, context: &Co
     } else {
         context.print(rows(finished).trim_end())
     };
-    failure.help = format!("{} of {slots} slots were finished, see above; {}", finished.len(), failure.help);
+    failure.help = format!(
+        "{} of {slots} slots were finished, see above; {}",
+        finished.len(),
+        failure.help
+    );
     shown.err().unwrap_or(failure)
 }
 
@@ -122,12 +128,7 @@ fn number(value: Option<f64>) -> String {
 }
 
 fn rows(parameters: &[Row]) -> String {
-    let width = parameters
-        .iter()
-        .map(|r| r.name.len())
-        .max()
-        .unwrap_or(0)
-        .max(4);
+    let width = parameters.iter().map(|r| r.name.len()).max().unwrap_or(0).max(4);
     let mut out = format!(
         "{:width$}  {:>12}  {:>10}  {:>12}  {:>10}  verdict\n",
         "slot", "value", "error", "uncertainty", "best step"

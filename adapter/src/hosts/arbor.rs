@@ -98,10 +98,14 @@ impl Dialect for Arbor {
     /// which carry u. Stimuli that change are written into their envelopes beforehand.
     fn foresee(&self, plan: &Plan, mut order: Order) -> Result<Order, HostError> {
         if warms(plan) {
-            return Err(unsupported("a perturbation changes the temperature, which Arbor's checkpoint does not hold".into()));
+            return Err(unsupported(
+                "a perturbation changes the temperature, which Arbor's checkpoint does not hold".into(),
+            ));
         }
         if plan.control.as_ref().is_some_and(|c| c.clip.is_some()) {
-            return Err(unsupported("`control.clip` would change concentrations, which Arbor's checkpoint does not hold".into()));
+            return Err(unsupported(
+                "`control.clip` would change concentrations, which Arbor's checkpoint does not hold".into(),
+            ));
         }
         let dt_ms = plan.experiment.simulation.dt_ms;
         let Begin::Arbor(request) = &mut order.begin else {
@@ -112,7 +116,10 @@ impl Dialect for Arbor {
             if let PlannedChange::Stimulus { number, factor } = perturbation.change {
                 // between the starts of two steps: the second is the first that feels it
                 let at_ms = (((perturbation.at_ms / dt_ms) - 1e-6).ceil() - 0.5) * dt_ms;
-                factors.entry((perturbation.cell, number)).or_default().push((at_ms, factor));
+                factors
+                    .entry((perturbation.cell, number))
+                    .or_default()
+                    .push((at_ms, factor));
             }
         }
         for ((cell, number), factors) in factors {
@@ -279,7 +286,11 @@ impl Atlas for Checkpoint<'_> {
     }
 
     fn seeds(&self, cell: usize, mechanism: &str, parameter: &str, slot: usize) -> Result<Vec<Address>, HostError> {
-        self.parameter(cell, mechanism, &Names::seed(parameter, &self.plan.slots[slot].in_catalogue))
+        self.parameter(
+            cell,
+            mechanism,
+            &Names::seed(parameter, &self.plan.slots[slot].in_catalogue),
+        )
     }
 
     fn gradient(&self, probe: usize, slot: usize) -> Result<Option<Address>, HostError> {
@@ -290,7 +301,9 @@ impl Atlas for Checkpoint<'_> {
         }
         let (Measured::ActiveState { mechanism, state }, None) = (&probe.measured, probe.target) else {
             let name = &probe.name;
-            return Err(unsupported(format!("the objective `{name}` is no variable of a density mechanism")));
+            return Err(unsupported(format!(
+                "the objective `{name}` is no variable of a density mechanism"
+            )));
         };
         let name = Names::sensitivity(state, &self.plan.slots[slot].in_catalogue);
         let row = |info: &MechanismInfo| info.state(&name).map(|k| 1 + info.parameters.len() + k);

@@ -48,7 +48,11 @@ impl RemoteHost {
         let mechanisms = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
         // what cannot be brought into NEURON shows before anything is started or compiled
         let x = plan.values();
-        let variant = if x.is_empty() { Variant::Plain } else { Variant::Augmented };
+        let variant = if x.is_empty() {
+            Variant::Plain
+        } else {
+            Variant::Augmented
+        };
         Sections::new(plan, &mechanisms, &x, variant, plan.experiment.simulation.duration_ms)?;
         let files = files(plan)?;
         let dialect = Neuron {
@@ -70,7 +74,8 @@ impl RemoteHost {
 fn files(plan: &Plan) -> Result<Vec<(String, String)>, HostError> {
     let name = |source: &compiler::Source| {
         let path = Path::new(&source.name);
-        path.file_name().map_or_else(|| source.name.clone(), |n| n.to_string_lossy().into_owned())
+        path.file_name()
+            .map_or_else(|| source.name.clone(), |n| n.to_string_lossy().into_owned())
     };
     let names: Vec<String> = plan.sources.iter().map(name).collect();
     match plan.compiled.nmodl(Simulator::Neuron, &names) {
@@ -125,11 +130,18 @@ impl Dialect for Neuron {
             let of = |p: &&PlannedPerturbation| p.at_ms <= at_ms && p.at_ms >= at_ms && warm(p);
             plan.perturbations.iter().filter(of).count()
         };
-        if let Some(p) = plan.perturbations.iter().find(|p| warm(p) && warmed(p.at_ms) < plan.cells.len()) {
+        if let Some(p) = plan
+            .perturbations
+            .iter()
+            .find(|p| warm(p) && warmed(p.at_ms) < plan.cells.len())
+        {
             return Err(HostError::Refused {
                 host: "NEURON",
                 kind: "unsupported".into(),
-                message: format!("the perturbation at {} ms warms some cells; NEURON has one temperature", p.at_ms),
+                message: format!(
+                    "the perturbation at {} ms warms some cells; NEURON has one temperature",
+                    p.at_ms
+                ),
             });
         }
         Ok(order)
@@ -162,13 +174,7 @@ struct Ranges<'a> {
 }
 
 impl Ranges<'_> {
-    fn on(
-        &self,
-        cell: usize,
-        slot: Option<usize>,
-        mechanism: &str,
-        variable: &str,
-    ) -> Result<Vec<Address>, HostError> {
+    fn on(&self, cell: usize, slot: Option<usize>, mechanism: &str, variable: &str) -> Result<Vec<Address>, HostError> {
         let name = self.plan.cells[cell].variant(self.variant).name(mechanism);
         let cvs = self.shim.instances(self.variant, cell, &name)?;
         let address = |cv| Address::Range {
@@ -220,7 +226,9 @@ impl Atlas for Ranges<'_> {
                 if !painted.contains(m.name.as_str()) {
                     continue;
                 }
-                let cvs = self.shim.instances(self.variant, c, &cell.variant(self.variant).name(&m.name))?;
+                let cvs = self
+                    .shim
+                    .instances(self.variant, c, &cell.variant(self.variant).name(&m.name))?;
                 for &state in &tangent.active {
                     let name = sensitivity(&m.states[state].name);
                     all.extend(cvs.iter().map(|&cv| (m.name.clone(), name.clone(), cv)));

@@ -19,7 +19,10 @@ use super::{Plan, PlannedCell};
 use crate::control::Traces;
 
 pub(crate) use neuron::sensitivity;
-pub use neuron::{CloneRow, DensityRow, NamesRow, NeuronCell, NeuronError, Received, SectionQuantity, SectionRow, Sections, SynapseRow};
+pub use neuron::{
+    CloneRow, DensityRow, NamesRow, NeuronCell, NeuronError, Received, SectionQuantity, SectionRow, Sections,
+    SynapseRow,
+};
 pub use protocol::{
     Address, Advanced, Answer, CableRow, CellRow, Changes, ClampRow, ConnectionRow, DetectorRow, Failure, GapRow,
     GeneratorRow, Hello, IonRow, MethodRow, Numbers, PROTOCOL, PaintRow, Place, PointRow, ProbeRow, Property, Quantity,
@@ -258,7 +261,9 @@ pub fn traces(probes: &[ProbeRow], quantities: usize, run: &Run) -> Result<Trace
                 .sum::<f64>()
         };
         traces.values.extend(probes.iter().map(|p| sum(&p.value)));
-        traces.sens.extend(probes.iter().flat_map(|p| &p.sensitivities).map(sum));
+        traces
+            .sens
+            .extend(probes.iter().flat_map(|p| &p.sensitivities).map(sum));
     }
     Ok(traces)
 }

@@ -121,11 +121,16 @@ impl About {
                 .or_else(|| first(&ast.neuron.electrode))
                 .unwrap_or_else(|| "i".into()),
             receives: ast.net_receive.is_some(),
-            weight: ast
-                .net_receive
-                .as_ref()
-                .and_then(|r| first(&r.params))
-                .unwrap_or_else(|| "weight".into()),
+            weight: {
+                let own = ast.net_receive.as_ref().and_then(|r| first(&r.params));
+                let own = own.unwrap_or_else(|| "weight".into());
+                // the factor on it that slots move has its name
+                if refuse::declares(m, &own) {
+                    format!("{own}_sent")
+                } else {
+                    own
+                }
+            },
             since: ast
                 .post_event
                 .as_ref()

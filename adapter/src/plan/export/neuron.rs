@@ -352,11 +352,21 @@ fn names(plan: &Plan) -> BTreeMap<String, NamesRow> {
     let mut names = BTreeMap::new();
     for (k, m) in plan.compiled.mechanisms.iter().enumerate() {
         let reversal = |r: &&IonRead| r.quantity == IonQuantity::ReversalPotential;
-        let active = plan.compiled.tangents.get(k).map(|t| t.active.as_slice()).unwrap_or_default();
+        let active = plan
+            .compiled
+            .tangents
+            .get(k)
+            .map(|t| t.active.as_slice())
+            .unwrap_or_default();
         let row = NamesRow {
             name: name_in(m, Simulator::Neuron),
             clone: Names::augmented(&m.name),
-            reversals: m.ion_reads.iter().filter(reversal).map(|r| m.ions[r.ion].name.clone()).collect(),
+            reversals: m
+                .ion_reads
+                .iter()
+                .filter(reversal)
+                .map(|r| m.ions[r.ion].name.clone())
+                .collect(),
             sensitivities: active.iter().map(|&s| sensitivity(&m.states[s].name)).collect(),
         };
         names.insert(m.name.clone(), row);
@@ -442,14 +452,21 @@ fn neuron_cell(plan: &Plan, cell: &PlannedCell, x: &[f64], variant: Variant) -> 
         area_um2: of(&d.area_um2),
         resistance_mohm: membranes.iter().map(|&cv| resistance(d.g_face_us[cv])).collect(),
         // pF/µm² are 100 µF/cm²
-        cm_uf_per_cm2: membranes.iter().map(|&cv| 100.0 * d.cap_pf[cv] / d.area_um2[cv]).collect(),
+        cm_uf_per_cm2: membranes
+            .iter()
+            .map(|&cv| 100.0 * d.cap_pf[cv] / d.area_um2[cv])
+            .collect(),
         v_init_mv: d.v_init_mv.clone(),
         membranes,
         reversal_mv: cell.ions.iter().map(|(name, ion)| (name.clone(), ion.rev_mv)).collect(),
         densities,
         synapses: cell.synapses.iter().map(synapse).collect(),
         clamps: cell.clamps.iter().map(clamp).collect(),
-        detectors: cell.detectors.iter().map(|x| (d.cv_empty(&x.at), x.threshold_mv)).collect(),
+        detectors: cell
+            .detectors
+            .iter()
+            .map(|x| (d.cv_empty(&x.at), x.threshold_mv))
+            .collect(),
         clones,
     })
 }
@@ -462,11 +479,22 @@ fn resistance(g_us: f64) -> f64 {
 /// into NEURON, whose own rules for concentrations are others.
 fn check_ions(plan: &Plan, cell: &PlannedCell) -> Result<(), ExportError> {
     let here: BTreeSet<&str> = cell.pieces.iter().map(|p| p.mechanism.as_str()).collect();
-    for m in plan.compiled.mechanisms.iter().filter(|m| here.contains(m.name.as_str())) {
-        let reads = m.ion_reads.iter().find(|r| r.quantity != IonQuantity::ReversalPotential);
+    for m in plan
+        .compiled
+        .mechanisms
+        .iter()
+        .filter(|m| here.contains(m.name.as_str()))
+    {
+        let reads = m
+            .ion_reads
+            .iter()
+            .find(|r| r.quantity != IonQuantity::ReversalPotential);
         if let Some(read) = reads {
             let ion = &m.ions[read.ion].name;
-            return Err(absent(format!("`{}` reads more of ion `{ion}` than its reversal potential", m.name)));
+            return Err(absent(format!(
+                "`{}` reads more of ion `{ion}` than its reversal potential",
+                m.name
+            )));
         }
         if let Some(held) = m.concentrations.first() {
             let ion = &m.ions[held.ion].name;
@@ -490,10 +518,7 @@ fn stretch(cell: &PlannedCell, cv: usize) -> Result<Option<Cable>, ExportError> 
 }
 
 /// Runs of equally long control volumes, and where each control volume is.
-fn sections(
-    cell: &PlannedCell,
-    densities: &[DensityRow],
-) -> Result<(Vec<SectionRow>, Vec<(usize, f64)>), ExportError> {
+fn sections(cell: &PlannedCell, densities: &[DensityRow]) -> Result<(Vec<SectionRow>, Vec<(usize, f64)>), ExportError> {
     let m = &cell.morphology;
     let mut painted: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for row in densities {
@@ -646,8 +671,10 @@ fn densities(plan: &Plan, cell: &PlannedCell, x: &[f64]) -> Result<Vec<DensityRo
             let given = parts.values().flatten().any(|&(_, k)| own(k).is_some());
             if given {
                 let value = |of: &Vec<(f64, usize)>| {
-                    let values: Vec<(f64, f64)> =
-                        of.iter().map(|&(area, k)| (area, own(k).unwrap_or(field.default))).collect();
+                    let values: Vec<(f64, f64)> = of
+                        .iter()
+                        .map(|&(area, k)| (area, own(k).unwrap_or(field.default)))
+                        .collect();
                     average(&values)
                 };
                 parameters.insert(field.name.clone(), parts.values().map(value).collect());
@@ -666,7 +693,11 @@ fn clones(cell: &PlannedCell, densities: &[DensityRow]) -> Result<Vec<CloneRow>,
     let mut rows = Vec::new();
     for &slot in &cell.slots {
         let own = |seeds: &[Seeding]| -> BTreeSet<String> {
-            seeds.iter().filter(|s| s.slot == slot).map(|s| s.parameter.clone()).collect()
+            seeds
+                .iter()
+                .filter(|s| s.slot == slot)
+                .map(|s| s.parameter.clone())
+                .collect()
         };
         let slope = |seeds: &[Seeding], parameter: &str| -> f64 {
             let of = seeds.iter().filter(|s| s.slot == slot && s.parameter == parameter);
@@ -683,8 +714,10 @@ fn clones(cell: &PlannedCell, densities: &[DensityRow]) -> Result<Vec<CloneRow>,
             let parts = covered(cell, &row.mechanism)?;
             for parameter in moved {
                 let value = |of: &Vec<(f64, usize)>| {
-                    let values: Vec<(f64, f64)> =
-                        of.iter().map(|&(area, k)| (area, slope(&cell.pieces[k].seeds, &parameter))).collect();
+                    let values: Vec<(f64, f64)> = of
+                        .iter()
+                        .map(|&(area, k)| (area, slope(&cell.pieces[k].seeds, &parameter)))
+                        .collect();
                     average(&values)
                 };
                 let values = parts.values().map(value).collect();
@@ -693,7 +726,9 @@ fn clones(cell: &PlannedCell, densities: &[DensityRow]) -> Result<Vec<CloneRow>,
         }
         for (k, point) in cell.synapses.iter().enumerate() {
             let moved = own(&point.seeds).into_iter();
-            clone.synapses.extend(moved.map(|p| (k, p.clone(), slope(&point.seeds, &p))));
+            clone
+                .synapses
+                .extend(moved.map(|p| (k, p.clone(), slope(&point.seeds, &p))));
         }
         rows.push(clone);
     }

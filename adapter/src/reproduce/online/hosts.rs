@@ -91,7 +91,9 @@ fn plot(plan: &Plan, held: &[(&str, &ControlledRun)], without: &ControlledRun, t
     for (k, how) in plan.control.iter().flat_map(|c| &c.slots) {
         let mut panel = Panel::new(&format!("{} / start (1)", plan.slots[*k].name));
         for (name, run) in held {
-            let theta = crate::controlled::slot(plan, run, *k).into_iter().map(|x| x / how.start);
+            let theta = crate::controlled::slot(plan, run, *k)
+                .into_iter()
+                .map(|x| x / how.start);
             panel = panel.series(Series::new(name, seconds(&run.times_ms), theta.collect()));
         }
         plot = plot.panel(panel);
@@ -131,13 +133,26 @@ fn run(job: &Job<'_>) -> Result<Outcome, Error> {
     let without = host.run_controlled(&free)?;
     let others = elsewhere(&bench, &plan, host.catalogue());
 
-    let mut folder = Folder::create(output, &plan, "reproduce hosts", "shim", "One controlled cell in three hosts")?;
+    let mut folder = Folder::create(
+        output,
+        &plan,
+        "reproduce hosts",
+        "shim",
+        "One controlled cell in three hosts",
+    )?;
     let close = |rate: &f64| (rate / target - 1.0).abs() <= CLOSE;
     let lost = rates(&plan, &without);
     let mut held: Vec<(&str, &ControlledRun)> = vec![("shim", &shim)];
-    held.extend(others.iter().filter_map(|o| o.run.as_ref().ok().map(|run| (o.name, run))));
+    held.extend(
+        others
+            .iter()
+            .filter_map(|o| o.run.as_ref().ok().map(|run| (o.name, run))),
+    );
     let horizon_ms = plan.control.as_ref().map_or(0.0, |c| c.start_ms) + HORIZON_MS;
-    let arbor = others.iter().find(|o| o.name == "Arbor").and_then(|o| o.run.as_ref().ok());
+    let arbor = others
+        .iter()
+        .find(|o| o.name == "Arbor")
+        .and_then(|o| o.run.as_ref().ok());
     let apart = arbor.map(|run| difference(&plan, run, &shim, horizon_ms));
     let columns = || {
         let mut columns = vec![Column::text("host"), Column::number("before (Hz)")];
@@ -173,7 +188,10 @@ fn run(job: &Job<'_>) -> Result<Outcome, Error> {
             format!("{} of 3", holding.count())
         }),
         (between, found.clone()),
-        ("sensitivities against central differences".to_string(), check_line(&verdict)),
+        (
+            "sensitivities against central differences".to_string(),
+            check_line(&verdict),
+        ),
     ]);
     folder.report.paragraph(
         "Cell, law and numbers are ours. In Arbor 0.12.2 parameters change in its own checkpoint (serialised, edited, \
@@ -207,7 +225,9 @@ fn run(job: &Job<'_>) -> Result<Outcome, Error> {
         let means: Vec<String> = rates(&plan, run)[1..].iter().map(|r| format!("{r:.1}")).collect();
         format!("{name} {}", means.join(", "))
     };
-    let missing = others.iter().filter_map(|o| o.run.as_ref().err().map(|e| format!("; no {}: {e}", o.name)));
+    let missing = others
+        .iter()
+        .filter_map(|o| o.run.as_ref().err().map(|e| format!("; no {}: {e}", o.name)));
     let ours = held.iter().map(line).collect::<Vec<_>>().join("; ");
     Ok(Outcome {
         passed,
