@@ -426,6 +426,7 @@ fn neuron_cell(plan: &Plan, cell: &PlannedCell, x: &[f64], variant: Variant) -> 
     check_ions(plan, cell)?;
     let d = &cell.discretisation;
     let membranes: Vec<usize> = (0..d.n_cvs()).filter(|&cv| d.area_um2[cv] > 0.0).collect();
+    (0..d.n_cvs()).try_for_each(|cv| stretch(cell, cv).map(|_| ()))?;
     let densities = densities(plan, cell, x)?;
     let (sections, places) = sections(cell, &densities)?;
     let of = |values: &[f64]| membranes.iter().map(|&cv| values[cv]).collect::<Vec<f64>>();
