@@ -326,7 +326,7 @@ fn order(request: Request) -> Order {
         quantities: request.record.len(),
         samples: request.samples_ms.len(),
         stops: stops(&request),
-        begin: Begin::Arbor(request),
+        begin: Begin::Arbor(Box::new(request)),
     }
 }
 

@@ -127,7 +127,7 @@ impl Dialect for Neuron {
     fn foresee(&self, plan: &Plan, order: Order) -> Result<Order, HostError> {
         // NEURON has one temperature
         let warmed = |at_ms: f64| {
-            let of = |p: &&PlannedPerturbation| p.at_ms <= at_ms && p.at_ms >= at_ms && warm(p);
+            let of = |p: &&PlannedPerturbation| p.at_ms.to_bits() == at_ms.to_bits() && warm(p);
             plan.perturbations.iter().filter(of).count()
         };
         if let Some(p) = plan

@@ -134,7 +134,7 @@ class Cell:
                         setattr(segment, f"e{ion}", value)
         self.synapses = [self.cable.place(s, names[s["mechanism"]]["name"]) for s in row["synapses"]]
         self.clones = {clone["slot"]: Clone(self, clone) for clone in row["clones"]}
-        self.clamps = [Clamp(self.cable.segment(cv), *clamp) for cv, *clamp in row["clamps"]]
+        self.clamps = [Clamp(self.cable.segment(c["cv"]), c) for c in row["clamps"]]
 
     def check(self):
         """Segments must be the control volumes that graddiff means."""
@@ -241,12 +241,12 @@ class Clone(Cell):
 class Clamp:
     """A current that is constant in each step: the envelope's at its start, times a sine, times a factor."""
 
-    def __init__(self, segment, envelope, frequency, phase):
+    def __init__(self, segment, row):
         self.electrode = h.IClamp(segment)
         self.electrode.delay, self.electrode.dur, self.electrode.amp = 0, 1e9, 0
-        self.times = [t for t, _ in envelope]
-        self.currents = [i for _, i in envelope]
-        self.frequency, self.phase, self.factor = frequency, phase, 1.0
+        self.times = [t for t, _ in row["envelope"]]
+        self.currents = [i for _, i in row["envelope"]]
+        self.frequency, self.phase, self.factor = row["frequency_khz"], row["phase_rad"], 1.0
 
     def set(self, t):
         """Sets the current from `t` on; until when it stays so."""

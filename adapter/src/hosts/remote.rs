@@ -82,7 +82,7 @@ pub(super) struct Order {
 /// The cells.
 #[derive(Debug)]
 pub(super) enum Begin {
-    Arbor(Request),
+    Arbor(Box<Request>),
     Neuron(Box<Sections>),
 }
 

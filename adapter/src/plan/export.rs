@@ -20,8 +20,8 @@ use crate::control::Traces;
 
 pub(crate) use neuron::sensitivity;
 pub use neuron::{
-    CloneRow, DensityRow, NamesRow, NeuronCell, NeuronError, Received, SectionQuantity, SectionRow, Sections,
-    SynapseRow,
+    CloneRow, DensityRow, ElectrodeRow, NamesRow, NeuronCell, NeuronError, Received, SectionQuantity, SectionRow,
+    Sections, SynapseRow,
 };
 pub use protocol::{
     Address, Advanced, Answer, CableRow, CellRow, Changes, ClampRow, ConnectionRow, DetectorRow, Failure, GapRow,

@@ -49,7 +49,9 @@ impl RemoteHost {
         let setup = std::sync::Arc::clone(&self.setup);
         let plan = &setup.plan;
         if plan.cells.iter().any(|c| c.moves_points()) {
-            return Err(setup.unsupported("slots move synapses, whose parameters control changes in graddiff's own host only".into()));
+            return Err(setup.unsupported(
+                "slots move synapses, whose parameters control changes in graddiff's own host only".into(),
+            ));
         }
         let shim = match catalogue.exists() {
             true => ShimHost::on_built(plan, catalogue)?,
@@ -85,7 +87,7 @@ impl RemoteHost {
             process,
             driver,
         }
-        .to_the_end(values, end_ms, watcher)
+        .finish(values, end_ms, watcher)
     }
 }
 
@@ -106,12 +108,7 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    fn to_the_end(
-        mut self,
-        values: Vec<f64>,
-        end_ms: f64,
-        watcher: &mut Watcher<'_>,
-    ) -> Result<ControlledRun, HostError> {
+    fn finish(mut self, values: Vec<f64>, end_ms: f64, watcher: &mut Watcher<'_>) -> Result<ControlledRun, HostError> {
         let plan = &self.setup.plan;
         let dt_ms = plan.experiment.simulation.dt_ms;
         let mut traces = Traces {

@@ -8,19 +8,26 @@
 //! Sensitivities are carried by clones: for each slot that reaches a cell one more set of its sections, whose voltage is
 //! u = ∂V/∂slot (`compiler::pass::clone_carrier`).
 
+mod rows;
+mod shape;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use compiler::emit::Names;
 use compiler::emit::nmodl::{Simulator, name_in};
 use compiler::ir::mechanism::{IonQuantity, IonRead};
-use host_shim::{Cable, Morphology};
-use serde::{Deserialize, Serialize};
 
-use super::protocol::{ConnectionRow, PROTOCOL, ProbeRow, Quantity, Terms, Variable};
+use super::protocol::{PROTOCOL, ProbeRow, Quantity, Terms, Variable};
 use super::{ExportError, connection_row, sample_times_ms};
 use crate::experiment::Carrier;
 use crate::plan::{Measured, Plan, PlannedCell, PlannedProbe, Seeding, Variant};
+
+pub use rows::{
+    CloneRow, DensityRow, ElectrodeRow, NamesRow, NeuronCell, Received, SectionQuantity, SectionRow, Sections,
+    SynapseRow,
+};
+use shape::{sections, stretch};
 
 /// Lengths, shares and temperatures that differ by less are the same.
 const SAME: f64 = 1e-9;
@@ -68,158 +75,6 @@ pub enum NeuronError {
 
 fn absent(what: String) -> ExportError {
     NeuronError::Absent { what }.into()
-}
-
-/// One simulation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Sections {
-    /// [`PROTOCOL`].
-    pub protocol: u32,
-    /// Name of the experiment.
-    pub experiment: String,
-    /// The folder of the .mod files and of the library that nrnivmodl makes of them, absolute.
-    pub mechanisms: PathBuf,
-    /// What mechanisms are called in NEURON, by their name in the source.
-    pub names: BTreeMap<String, NamesRow>,
-    /// The cells.
-    pub cells: Vec<NeuronCell>,
-    /// Temperature of all of them, °C.
-    pub celsius: f64,
-    /// Values of GLOBAL parameters, by mechanism.
-    pub globals: BTreeMap<String, BTreeMap<String, f64>>,
-    /// Connections.
-    pub connections: Vec<ConnectionRow>,
-    /// Events from outside.
-    pub events: Vec<Received>,
-    /// Rate at which sensitivities are forgotten, 1/ms.
-    pub forgetting_per_ms: f64,
-    /// What to sample.
-    pub record: Vec<SectionQuantity>,
-    /// What the samples mean.
-    pub probes: Vec<ProbeRow>,
-    /// Time step, ms.
-    pub dt_ms: f64,
-    /// Length, ms.
-    pub duration_ms: f64,
-    /// When to sample, ms; each means the state at the start of the step it falls into.
-    pub samples_ms: Vec<f64>,
-}
-
-/// A mechanism in NEURON.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NamesRow {
-    /// Its name.
-    pub name: String,
-    /// That of its clone.
-    pub clone: String,
-    /// Ions whose reversal potentials it reads: parameters of the clone.
-    pub reversals: Vec<String>,
-    /// Variables of the clone that are derivatives.
-    pub sensitivities: Vec<String>,
-}
-
-/// A number that is sampled, of the cell or of the clone of a slot.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SectionQuantity {
-    /// The cell, and what of it; mechanisms by their names in the source.
-    #[serde(flatten)]
-    pub of: Quantity,
-    /// The control volume.
-    pub cv: usize,
-    /// The slot.
-    pub slot: Option<usize>,
-}
-
-/// One cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NeuronCell {
-    /// Its name.
-    pub name: String,
-    /// Parents first.
-    pub sections: Vec<SectionRow>,
-    /// Where control volumes are: section, and position on it.
-    pub places: Vec<(usize, f64)>,
-    /// Control volumes with membrane.
-    pub membranes: Vec<usize>,
-    /// Their parents.
-    pub parents: Vec<Option<usize>>,
-    /// Their surface, µm².
-    pub area_um2: Vec<f64>,
-    /// Resistance to the parent's middle, or to the fork they begin at, MΩ; 0 at a root.
-    pub resistance_mohm: Vec<f64>,
-    /// Their capacitance, µF/cm².
-    pub cm_uf_per_cm2: Vec<f64>,
-    /// Their initial voltage, mV.
-    pub v_init_mv: Vec<f64>,
-    /// Reversal potentials of ions, mV.
-    pub reversal_mv: BTreeMap<String, f64>,
-    /// Density mechanisms.
-    pub densities: Vec<DensityRow>,
-    /// Point processes, in the order of targets.
-    pub synapses: Vec<SynapseRow>,
-    /// Current clamps: control volume, envelope (ms, nA), frequency (kHz) and phase (rad) of a sine on it.
-    pub clamps: Vec<(usize, Vec<(f64, f64)>, f64, f64)>,
-    /// Spike detectors: control volume and threshold (mV).
-    pub detectors: Vec<(usize, f64)>,
-    /// The clones, if sensitivities are wanted.
-    pub clones: Vec<CloneRow>,
-}
-
-/// A stretch of a branch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SectionRow {
-    /// The section it continues, and at which end; none for the first.
-    pub parent: Option<(usize, f64)>,
-    /// Number of segments.
-    pub segments: usize,
-    /// Axial resistivity, Ω·cm.
-    pub rl_ohm_cm: f64,
-    /// Shape: arc length and diameter, µm.
-    pub points: Vec<(f64, f64)>,
-}
-
-/// A density mechanism.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DensityRow {
-    /// In its source.
-    pub mechanism: String,
-    /// Control volumes.
-    pub cvs: Vec<usize>,
-    /// Parameters, by control volume; the others take their defaults.
-    pub parameters: BTreeMap<String, Vec<f64>>,
-}
-
-/// A point process.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SynapseRow {
-    /// In its source.
-    pub mechanism: String,
-    /// Where.
-    pub cv: usize,
-    /// Parameters; the others take their defaults.
-    pub parameters: BTreeMap<String, f64>,
-}
-
-/// A copy of a cell whose voltage is ∂V/∂slot.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CloneRow {
-    /// The slot.
-    pub slot: usize,
-    /// ∂parameter/∂slot: density mechanism by its position, parameter, and values by control volume.
-    pub densities: Vec<(usize, String, Vec<f64>)>,
-    /// The same of synapses.
-    pub synapses: Vec<(usize, String, f64)>,
-}
-
-/// Events of one weight to one target.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Received {
-    /// Cell and synapse.
-    pub to: (usize, usize),
-    /// Weight.
-    pub weight: f64,
-    /// When, ms: starts of the steps that deliver them.
-    pub times_ms: Vec<f64>,
 }
 
 impl Sections {
@@ -440,7 +295,12 @@ fn neuron_cell(plan: &Plan, cell: &PlannedCell, x: &[f64], variant: Variant) -> 
             parameters
         },
     };
-    let clamp = |c: &host_shim::IClamp| (d.cv_nonempty(&c.at), c.envelope.clone(), c.frequency_khz, c.phase_rad);
+    let clamp = |c: &host_shim::IClamp| ElectrodeRow {
+        cv: d.cv_nonempty(&c.at),
+        envelope: c.envelope.clone(),
+        frequency_khz: c.frequency_khz,
+        phase_rad: c.phase_rad,
+    };
     let clones = match cell.variant(variant) {
         Variant::Plain => Vec::new(),
         Variant::Augmented => clones(cell, &densities)?,
@@ -503,118 +363,6 @@ fn check_ions(plan: &Plan, cell: &PlannedCell) -> Result<(), ExportError> {
         }
     }
     Ok(())
-}
-
-/// A control volume's own stretch, if it has membrane.
-fn stretch(cell: &PlannedCell, cv: usize) -> Result<Option<Cable>, ExportError> {
-    let mut long = cell.discretisation.cables[cv].iter().filter(|c| c.prox < c.dist);
-    match (long.next(), long.next()) {
-        (Some(cable), None) => Ok(Some(*cable)),
-        (None, _) => Ok(None),
-        (Some(_), Some(_)) => {
-            let cell = cell.name.clone();
-            Err(NeuronError::Fork { cell, cv }.into())
-        }
-    }
-}
-
-/// Runs of equally long control volumes, and where each control volume is.
-fn sections(cell: &PlannedCell, densities: &[DensityRow]) -> Result<(Vec<SectionRow>, Vec<(usize, f64)>), ExportError> {
-    let m = &cell.morphology;
-    let mut painted: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
-    for row in densities {
-        for cv in &row.cvs {
-            painted.entry(*cv).or_default().push(&row.mechanism);
-        }
-    }
-    let mut by_branch: Vec<Vec<(usize, Cable)>> = vec![Vec::new(); m.n_branches()];
-    let mut forks = Vec::new();
-    for cv in 0..cell.discretisation.n_cvs() {
-        match stretch(cell, cv)? {
-            Some(cable) => by_branch[cable.branch].push((cv, cable)),
-            None => forks.push(cv),
-        }
-    }
-    let mut rows: Vec<SectionRow> = Vec::new();
-    let mut places = vec![(0, 0.0); cell.discretisation.n_cvs()];
-    // the last section of each branch
-    let mut ends: Vec<usize> = Vec::new();
-    for (branch, cvs) in by_branch.iter().enumerate() {
-        let mut parent = match m.branch_parent(branch) {
-            Some(parent) => Some((ends[parent], 1.0)),
-            None if rows.is_empty() => None,
-            None => Some((0, 0.0)),
-        };
-        let length = |c: &Cable| c.dist - c.prox;
-        let rl = |c: &Cable| resistivity(cell, c);
-        // NEURON inserts mechanisms into whole sections
-        let alike = |a: &(usize, Cable), b: &(usize, Cable)| {
-            let same = |x: f64, y: f64| (x - y).abs() <= SAME * x.abs();
-            same(length(&a.1), length(&b.1)) && same(rl(&a.1), rl(&b.1)) && painted.get(&a.0) == painted.get(&b.0)
-        };
-        for run in cvs.chunk_by(alike) {
-            let (Some((_, first)), Some((_, last))) = (run.first(), run.last()) else {
-                continue;
-            };
-            for (k, (cv, _)) in run.iter().enumerate() {
-                places[*cv] = (rows.len(), (k as f64 + 0.5) / run.len() as f64);
-            }
-            let whole = Cable::new(branch, first.prox, last.dist);
-            rows.push(SectionRow {
-                parent,
-                segments: run.len(),
-                rl_ohm_cm: rl(first),
-                points: points(m, &whole),
-            });
-            parent = Some((rows.len() - 1, 1.0));
-        }
-        ends.push(rows.len().saturating_sub(1));
-    }
-    for cv in forks {
-        let at = cell.discretisation.cables[cv].first();
-        if let Some(at) = at {
-            places[cv] = match (at.prox > 0.5, m.branch_parent(at.branch)) {
-                (true, _) => (ends[at.branch], 1.0),
-                (false, Some(parent)) => (ends[parent], 1.0),
-                (false, None) => (0, 0.0),
-            };
-        }
-    }
-    Ok((rows, places))
-}
-
-/// The resistivity of a stretch: where it varies, that of its middle, which the check of resistances then refuses.
-fn resistivity(cell: &PlannedCell, cable: &Cable) -> f64 {
-    let map = &cell.properties.rl_ohm_cm;
-    let middle = 0.5 * (cable.prox + cable.dist);
-    let holds = |c: &Cable| c.branch == cable.branch && c.prox <= middle && middle < c.dist;
-    let painted = map.painted().iter().find(|(c, _)| holds(c));
-    painted.map_or(map.default_value(), |(_, value)| *value)
-}
-
-/// Arc length from the start of a stretch and diameter there, µm, at all ends of its frusta.
-fn points(m: &Morphology, cable: &Cable) -> Vec<(f64, f64)> {
-    let length = m.branch_length_um(cable.branch);
-    let mut points = Vec::new();
-    for segment in m.branch_segments(cable.branch) {
-        let Some(own) = m.segment_cable(segment) else { continue };
-        let shape = m.segment_tree().segments()[segment];
-        let (from, to) = (own.prox.max(cable.prox), own.dist.min(cable.dist));
-        if from >= to {
-            continue;
-        }
-        let radius = |at: f64| {
-            let share = (at - own.prox) / (own.dist - own.prox);
-            shape.prox.radius + share * (shape.dist.radius - shape.prox.radius)
-        };
-        for at in [from, to] {
-            let point = ((at - cable.prox) * length, 2.0 * radius(at));
-            if points.last() != Some(&point) {
-                points.push(point);
-            }
-        }
-    }
-    points
 }
 
 /// Averages over control volumes, as the hosts take them; a constant stays what it is.
