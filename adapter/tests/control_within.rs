@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use graddiff::control::Model;
-use graddiff::hosts::{ArborHost, ControlledRun, ShimHost};
+use graddiff::hosts::{ControlledRun, RemoteHost, ShimHost};
 use graddiff::plan::Plan;
 use serde_json::{Value, json};
 
@@ -304,8 +304,8 @@ fn cells_control_themselves_in_arbor() {
         let plan = plan(&experiment);
         let path = catalogue(&format!("arbor-{name}"));
         let shim = ShimHost::new(&plan, &path).unwrap().run_controlled(&plan).unwrap();
-        let mut arbor = ArborHost::start(&plan, &path, python.clone(), Duration::from_secs(120)).unwrap();
-        let found = arbor.run_controlled(&plan).unwrap();
+        let mut arbor = RemoteHost::arbor_on(&plan, &path, python.clone(), Duration::from_secs(120)).unwrap();
+        let found = arbor.run_controlled(&plan, &path).unwrap();
         // the shim has a row at the end too
         let n = found.slots.len();
         assert_eq!(found.traces.times_ms.len(), shim.traces.times_ms.len());
@@ -326,9 +326,9 @@ fn cells_control_themselves_in_arbor() {
     }
     let controller = linear(&json!({ "objective": "e", "slots": { "el": { "gain": 0.004 } } }));
     let plan = plan(&controller);
-    let mut arbor = ArborHost::start(&plan, &catalogue("arbor-no"), python, Duration::from_secs(120)).unwrap();
+    let mut arbor = RemoteHost::arbor_on(&plan, &catalogue("arbor-no"), python, Duration::from_secs(120)).unwrap();
     assert!(matches!(
-        arbor.run_controlled(&plan),
+        arbor.run_controlled(&plan, &catalogue("arbor-no")),
         Err(graddiff::hosts::HostError::Refused { .. })
     ));
 }

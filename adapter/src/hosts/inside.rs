@@ -1,28 +1,31 @@
 //! Cells that control themselves in a simulator that only advances states: Arbor is told nothing but parameters.
 
+use std::path::Path;
+
 use host_shim::Spike;
 
-use super::{ArborHost, ControlledRun, HostError};
+use super::{ControlledRun, HostError, RemoteHost};
 use crate::control::Traces;
 use crate::plan::export::Request;
 use crate::plan::{Plan, Variant};
 
-impl ArborHost {
+impl RemoteHost {
     /// Runs from rest at the plan's slot values, under the law that its mechanisms hold. Rows of slots are as often as
-    /// samples, and at their times.
+    /// samples, and at their times. `catalogue` is the plan's.
     ///
     /// # Errors
-    /// [`HostError`]; [`HostError::Refused`] for a controller or perturbations, which are not Arbor's.
-    pub fn run_controlled(&mut self, plan: &Plan) -> Result<ControlledRun, HostError> {
+    /// [`HostError`]; [`HostError::Refused`] for a controller or perturbations: see [`RemoteHost::run_controlled_watched`].
+    pub fn run_controlled(&mut self, plan: &Plan, catalogue: &Path) -> Result<ControlledRun, HostError> {
         let within = plan.control.as_ref().is_some_and(|c| c.within.is_some());
         if !within || !plan.perturbations.is_empty() {
             return Err(HostError::Refused {
                 host: "Arbor",
                 kind: "unsupported".into(),
-                message: "control there is by the mechanism (`\"within\": \"mechanism\"`), and nothing perturbs".into(),
+                message: "control by the mechanism (`\"within\": \"mechanism\"`) takes no perturbations there".into(),
             });
         }
-        let request = Request::new(plan, self.catalogue(), &plan.values(), Variant::Augmented)?.under_law(plan);
+        let absolute = std::path::absolute(catalogue).unwrap_or_else(|_| catalogue.to_path_buf());
+        let request = Request::new(plan, &absolute, &plan.values(), Variant::Augmented)?.under_law(plan);
         let run = self.run(&request)?;
         let all = request.traces(&run)?;
         let (n_probes, n_slots) = (plan.probes.len(), plan.slots.len());

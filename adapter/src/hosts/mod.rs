@@ -6,6 +6,7 @@
 //! writes parameter arrays, Arbor gets a description of the cells and is told to go on, part by part.
 
 pub mod arbor;
+mod inside;
 pub mod neuron;
 mod online;
 pub mod process;

@@ -6,7 +6,7 @@
 use super::HostError;
 use super::shim::Moved;
 use crate::control::{Online, Traces};
-use crate::plan::{Plan, PlannedChange, PlannedControl, PlannedPerturbation};
+use crate::plan::{Plan, PlannedChange, PlannedControl, PlannedLaw, PlannedPerturbation};
 use host_shim::Spike;
 
 /// Sees the slots of a run under control while it goes on: time (ms) and the values of all slots.
@@ -52,6 +52,9 @@ pub(super) trait Find {
 
     /// ∂(probe)/∂(slot); none where it is zero.
     fn gradient(&mut self, probe: usize, slot: usize) -> Result<Option<Self::Handle>, HostError>;
+
+    /// The present value of a slot that a mechanism moves by a law of its own.
+    fn present(&mut self, slot: usize, law: &PlannedLaw) -> Result<Option<Self::Handle>, HostError>;
 
     /// Sensitivities that are clipped together: per variable and instance, and of the voltage per control volume.
     fn clipped(&mut self) -> Result<Vec<Vec<Self::Handle>>, HostError>;
@@ -150,6 +153,14 @@ impl<H> Governor<H> {
     }
 }
 
+/// Sees what mechanisms with a law of their own do.
+struct Onlooker<H> {
+    /// Slot of the plan, and its present value.
+    slots: Vec<(usize, H)>,
+    /// ∂(objective)/∂(slot).
+    sensitivities: Vec<Vec<H>>,
+}
+
 /// What happens between steps.
 pub(super) struct Driver<'a, H> {
     /// Times that differ by less are the same.
@@ -157,6 +168,7 @@ pub(super) struct Driver<'a, H> {
     parameters: Vec<Parameter<H>>,
     x: Vec<f64>,
     governor: Option<Governor<H>>,
+    onlooker: Option<Onlooker<H>>,
     /// With their time and cell, the last first.
     changes: Vec<(f64, usize, Change<H>)>,
     sample_every_ms: f64,
@@ -192,7 +204,13 @@ impl<'a, H: Clone> Driver<'a, H> {
                 slopes,
             });
         }
-        let governor = plan.control.as_ref().map(|control| governor(plan, control, find));
+        let (mut conductor, mut onlooker) = (None, None);
+        if let Some(control) = &plan.control {
+            match &control.within {
+                Some(laws) => onlooker = Some(self::onlooker(control, laws, find)?),
+                None => conductor = Some(governor(plan, control, find)?),
+            }
+        }
         let mut changes = Vec::new();
         for perturbation in &plan.perturbations {
             let change = change(perturbation, &parameters, find)?;
@@ -204,7 +222,8 @@ impl<'a, H: Clone> Driver<'a, H> {
             slack_ms: 1e-6 * time.dt_ms,
             parameters,
             x: plan.values(),
-            governor: governor.transpose()?,
+            governor: conductor,
+            onlooker,
             changes,
             sample_every_ms: time.sample_every_ms,
             rows: 0,
@@ -267,8 +286,16 @@ impl<'a, H: Clone> Driver<'a, H> {
         if self.rows as f64 * self.sample_every_ms <= t_ms {
             self.rows += 1;
             self.run.times_ms.push(now.time_ms());
+            let first = self.run.slots.len();
             self.run.slots.extend_from_slice(&self.x);
-            (self.watcher)(now.time_ms(), &self.x);
+            if let Some(onlooker) = &self.onlooker {
+                for (slot, handle) in &onlooker.slots {
+                    self.run.slots[first + slot] = now.read(handle);
+                }
+                let sum = |handles: &Vec<H>| handles.iter().map(|handle| now.read(handle)).sum::<f64>();
+                self.run.sensitivities.extend(onlooker.sensitivities.iter().map(sum));
+            }
+            (self.watcher)(now.time_ms(), &self.run.slots[first..]);
             if let Some(governor) = &mut self.governor {
                 governor.gather(now);
                 self.run.sensitivities.extend_from_slice(&governor.sensitivities);
@@ -317,7 +344,8 @@ fn points<F: Find>(plan: &Plan, find: &mut F) -> Result<Vec<Parameter<F::Handle>
     Ok(parameters)
 }
 
-fn governor<F: Find>(plan: &Plan, control: &PlannedControl, find: &mut F) -> Result<Governor<F::Handle>, HostError> {
+/// Per controlled slot: the sensitivities whose sum its gradient is.
+fn gradient<F: Find>(control: &PlannedControl, find: &mut F) -> Result<Vec<(usize, Vec<F::Handle>)>, HostError> {
     let mut gradient = Vec::new();
     for (slot, _) in &control.slots {
         let mut handles = Vec::new();
@@ -326,6 +354,27 @@ fn governor<F: Find>(plan: &Plan, control: &PlannedControl, find: &mut F) -> Res
         }
         gradient.push((*slot, handles));
     }
+    Ok(gradient)
+}
+
+fn onlooker<F: Find>(
+    control: &PlannedControl,
+    laws: &[PlannedLaw],
+    find: &mut F,
+) -> Result<Onlooker<F::Handle>, HostError> {
+    let mut slots = Vec::new();
+    for ((slot, _), law) in control.slots.iter().zip(laws) {
+        slots.extend(find.present(*slot, law)?.map(|handle| (*slot, handle)));
+    }
+    let sensitivities = gradient(control, find)?;
+    Ok(Onlooker {
+        slots,
+        sensitivities: sensitivities.into_iter().map(|(_, handles)| handles).collect(),
+    })
+}
+
+fn governor<F: Find>(plan: &Plan, control: &PlannedControl, find: &mut F) -> Result<Governor<F::Handle>, HostError> {
+    let gradient = gradient(control, find)?;
     let groups = match control.clip {
         Some(_) => find.clipped()?,
         None => Vec::new(),

@@ -4,6 +4,7 @@
 //! positions on them, CVs and the S-expression of the CV policy. Units are in the names; numbers survive the trip to
 //! the last bit. The Python side for Arbor is `hosts/arbor_host.py`.
 
+mod controlled;
 mod neuron;
 mod protocol;
 #[cfg(test)]

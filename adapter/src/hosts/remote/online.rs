@@ -14,7 +14,7 @@ use super::super::{HostError, ShimHost, Watcher};
 use super::{Order, RemoteHost, Setup, complete};
 use crate::control::Traces;
 use crate::plan::export::{Address, Answer, Changes, Question};
-use crate::plan::{Plan, PlannedChange, Variant};
+use crate::plan::{Plan, PlannedChange, PlannedLaw, Variant};
 
 /// A part of a run is no longer than so many steps, so that silence means something.
 const PART: f64 = 2000.0;
@@ -48,6 +48,16 @@ impl RemoteHost {
     ) -> Result<ControlledRun, HostError> {
         let setup = std::sync::Arc::clone(&self.setup);
         let plan = &setup.plan;
+        if plan.control.as_ref().is_some_and(|c| c.within.is_some()) {
+            return match setup.launch.host {
+                "Arbor" => self.run_controlled(plan, catalogue),
+                _ => Err(setup.unsupported(
+                    "its mechanisms hold no law here: leave out `\"within\": \"mechanism\"` of control, or insert what \
+                     `graddiff emit --to neuron` writes"
+                        .into(),
+                )),
+            };
+        }
         if plan.cells.iter().any(|c| c.moves_points()) {
             return Err(setup.unsupported(
                 "slots move synapses, whose parameters control changes in graddiff's own host only".into(),
@@ -281,6 +291,14 @@ impl Find for Board<'_> {
     fn gradient(&mut self, probe: usize, slot: usize) -> Result<Option<usize>, HostError> {
         let address = self.atlas.gradient(probe, slot)?;
         Ok(address.map(|a| self.handle(a)))
+    }
+
+    fn present(&mut self, _: usize, law: &PlannedLaw) -> Result<Option<usize>, HostError> {
+        Err(HostError::Refused {
+            host: self.host,
+            kind: "unsupported".into(),
+            message: format!("`{}` moves slots by itself", law.mechanism),
+        })
     }
 
     fn clipped(&mut self) -> Result<Vec<Vec<usize>>, HostError> {

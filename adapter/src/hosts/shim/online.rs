@@ -1,12 +1,13 @@
 //! The shim under control.
 
+use compiler::emit::Names;
 use host_shim::{Controller, Handle, Present, Probe, SampleView, Samples, Simulation};
 
 use super::super::online::{ControlledRun, Driver, Find, Now, RowWatcher};
 use super::{HostError, ShimHost, Watcher};
 use crate::control::Traces;
 use crate::plan::control::{clipped, in_cv};
-use crate::plan::{Plan, Variant};
+use crate::plan::{Plan, PlannedLaw, Variant};
 
 impl ShimHost {
     /// Runs from rest at the plan's slot values, under its control and perturbations; the host itself is left as it is.
@@ -39,6 +40,15 @@ impl ShimHost {
         };
         let setup = &*self.setup;
         setup.set(&mut simulation, variant, &plan.values())?;
+        let painted = plan.law_paintings();
+        for one in &painted {
+            let n = simulation.instances(one.cell, &one.mechanism)?.len();
+            simulation.set_parameter(one.cell, &one.mechanism, &one.parameter, &vec![one.value; n])?;
+        }
+        if !painted.is_empty() {
+            // INITIAL puts slots at their start
+            simulation.reset();
+        }
         // where cells are built anew for each set of slot values, nobody has read back what painting made of them
         let read_back = match &setup.blueprint {
             Some((_, catalogue)) if plan.control.is_some() => {
@@ -187,6 +197,17 @@ impl Find for Numbers<'_> {
         };
         let cell = probe.cell;
         Ok(self.simulation.handles(&[Probe { cell, kind }])?.first().copied())
+    }
+
+    fn present(&mut self, slot: usize, law: &PlannedLaw) -> Result<Option<Handle>, HostError> {
+        let name = Variant::Augmented.name(&law.mechanism);
+        let state = Names::controlled(&self.plan.slots[slot].in_catalogue);
+        let all = self.simulation.state_handles(law.cell, &name, &state)?;
+        let instances = self.simulation.instances(law.cell, &name)?;
+        Ok(instances
+            .iter()
+            .position(|cv| *cv == law.cv)
+            .and_then(|k| all.get(k).copied()))
     }
 
     fn clipped(&mut self) -> Result<Vec<Vec<Handle>>, HostError> {

@@ -96,6 +96,9 @@ impl Sections {
         if plan.experiment.carrier == Carrier::Diffusion && !plan.slots.is_empty() {
             return Err(absent("the experiment asks for the carrier `diffusion`".into()));
         }
+        if plan.control.as_ref().is_some_and(|c| c.within.is_some()) {
+            return Err(absent("the law of control is in a mechanism".into()));
+        }
         let time = &plan.experiment.simulation;
         let cells = plan.cells.iter().map(|cell| neuron_cell(plan, cell, x, variant));
         let mut sections = Self {
