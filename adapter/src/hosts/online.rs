@@ -117,7 +117,7 @@ enum Change<H> {
 struct Governor<H> {
     law: Online,
     /// Slot of the plan, and the sensitivities whose sum its gradient is.
-    gradient: Vec<(usize, Vec<H>)>,
+    gradient: Gradient<H>,
     /// Sensitivities that are clipped together.
     groups: Vec<Vec<H>>,
     clip: f64,
@@ -345,7 +345,9 @@ fn points<F: Find>(plan: &Plan, find: &mut F) -> Result<Vec<Parameter<F::Handle>
 }
 
 /// Per controlled slot: the sensitivities whose sum its gradient is.
-fn gradient<F: Find>(control: &PlannedControl, find: &mut F) -> Result<Vec<(usize, Vec<F::Handle>)>, HostError> {
+type Gradient<H> = Vec<(usize, Vec<H>)>;
+
+fn gradient<F: Find>(control: &PlannedControl, find: &mut F) -> Result<Gradient<F::Handle>, HostError> {
     let mut gradient = Vec::new();
     for (slot, _) in &control.slots {
         let mut handles = Vec::new();
