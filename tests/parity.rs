@@ -229,6 +229,41 @@ fn clones_carry_sensitivities_in_neuron() {
     clones("clone_in_neuron.py", "clone-neuron", 4);
 }
 
+/// Issue 6, acceptance 1: u by the `diffusion` carrier. The scripts ask on a uniform cable for errors that fall with the
+/// step, and on a tree for errors that stay above what the warning in the files tells of.
+fn diffusion(script: &str, name: &str, least: f64) {
+    let report = rows(script, name, &[]);
+    assert_eq!(report["least"].as_f64(), Some(least));
+    let rows = report["rows"].as_array().expect("a list");
+    assert_eq!(rows.len(), 9, "three cells, three slots");
+    for row in rows {
+        let errors: Vec<f64> = row["errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_f64)
+            .collect();
+        assert_eq!(errors.len(), 4, "{row}");
+        let good = match row["cell"].as_str() {
+            Some("uniform") => errors[3] <= 0.01 && errors.windows(2).all(|pair| pair[1] <= 0.65 * pair[0]),
+            Some("spiking") => errors.windows(2).all(|pair| pair[1] <= 0.65 * pair[0]),
+            Some("branched") => errors.iter().all(|&e| e > least) && errors[3] > 0.9 * errors[2],
+            _ => false,
+        };
+        assert!(good, "{row}");
+    }
+}
+
+#[test]
+fn diffusion_carries_sensitivities_roughly_in_arbor() {
+    diffusion("diffusion_in_arbor.py", "diffusion-arbor", 0.05);
+}
+
+#[test]
+fn diffusion_carries_sensitivities_roughly_in_neuron() {
+    diffusion("diffusion_in_neuron.py", "diffusion-neuron", 0.01);
+}
+
 /// How many .mod files there are below a folder.
 fn mod_files(folder: &str) -> usize {
     let mut count = 0;

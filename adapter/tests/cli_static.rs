@@ -477,6 +477,49 @@ fn emit_writes_nmodl() {
 }
 
 #[test]
+fn emit_warns_of_what_diffuses() {
+    let bench = Bench::new();
+    for (to, files) in [
+        ("arbor", vec!["leak.mod", "gd_leak.mod"]),
+        ("neuron", vec!["leak.mod", "gd_leak.mod", "gd_diffusion.mod"]),
+    ] {
+        let done = bench.run(&format!(
+            "emit leak.mod --wrt g --to {to} --carrier diffusion -o {to} --json"
+        ));
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        let written: Vec<String> = files.iter().map(|f| format!("{to}/{f}")).collect();
+        assert_eq!(done.json()["files"], serde_json::json!(written));
+        assert_eq!(done.json()["carrier"], "diffusion");
+        assert!(
+            done.stderr
+                .starts_with("warning: the carrier `diffusion` is approximate"),
+            "{}",
+            done.stderr
+        );
+        for file in &written[1..] {
+            let text = fs::read_to_string(bench.path(file)).unwrap();
+            assert!(text.contains("WARNING: APPROXIMATE"), "{file}");
+        }
+    }
+    let clone = bench.run("emit leak.mod --wrt g --to arbor -o clone --json");
+    assert_eq!(clone.json()["carrier"], "clone");
+    assert!(!clone.stderr.contains("approximate"), "{}", clone.stderr);
+    bench
+        .run("emit leak.mod --wrt g --to c --carrier diffusion -o out")
+        .expect(
+            2,
+            expect![[r#"
+            --- stderr
+            error: --carrier is for NMODL, and --to asks for something else
+              help: leave --carrier out, or write with --to arbor or --to neuron
+        "#]],
+        );
+    let lone = bench.run("emit leak.mod --to arbor --carrier diffusion -o out");
+    assert_eq!(lone.code, Some(2), "{}", lone.stderr);
+    assert!(!bench.path("out").exists());
+}
+
+#[test]
 fn build_makes_a_catalogue_that_inspect_reads() {
     let bench = Bench::new();
     let before = bench.names();

@@ -164,6 +164,37 @@ impl Compiled {
         Ok(out)
     }
 
+    /// Each mechanism as NMODL, and its companion that carries sensitivities by ion diffusion; in NEURON also the
+    /// mechanism that holds what diffuses. What is carried is approximate, and says so. Without slots there is no
+    /// companion. `files` as for [`Self::nmodl`].
+    ///
+    /// # Errors
+    /// [`CompileError::Rejected`] with what the simulator has no words for, or diffusion no place.
+    pub fn nmodl_diffusing(&self, to: Simulator, files: &[String]) -> Result<Vec<NmodlFile>, CompileError> {
+        let mut found: Vec<FileDiagnostic> = Vec::new();
+        for (i, (ast, m)) in self.asts.iter().zip(&self.mechanisms).enumerate() {
+            found.extend(nmodl::refusals(ast, m, to).into_iter().map(|d| (i, d)));
+            if !self.tangents.is_empty() {
+                found.extend(
+                    nmodl::diffusion_refusals(ast, m, &self.slots)
+                        .into_iter()
+                        .map(|d| (i, d)),
+                );
+            }
+        }
+        reject(&found)?;
+        let all = self.asts.iter().zip(&self.mechanisms).zip(files);
+        let mut out: Vec<NmodlFile> = all
+            .map(|((ast, m), file)| nmodl::emit(m, to, &nmodl::About::source(ast, m, file, to)))
+            .collect();
+        let tangents = self.asts.iter().zip(&self.tangents).zip(files);
+        out.extend(tangents.map(|((ast, t), file)| nmodl::emit_diffusing(ast, t, &self.slots, file, to)));
+        if to == Simulator::Neuron && !self.tangents.is_empty() {
+            out.push(nmodl::holder(&self.slots));
+        }
+        Ok(out)
+    }
+
     /// Each mechanism as JSON text.
     pub fn json(&self) -> Vec<(String, String)> {
         self.mechanisms

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use compiler::emit::nmodl::Simulator;
+use compiler::emit::nmodl::{NmodlFile, Simulator};
 use compiler::{Code, CompileError, Compiled, Integrator, Options, SlotSpec, Source, compile};
 use expect_test::expect_file;
 
@@ -196,6 +196,90 @@ fn what_has_no_clone() {
             .iter()
             .any(|(_, d)| d.message.contains(what) && !d.span.is_empty() && d.help.is_some());
         assert!(said, "{file}: {found:?}");
+    }
+}
+
+/// The files that the carrier `diffusion` takes.
+fn diffusing(file: &str, to: Simulator, target: (&str, &str)) -> Result<Vec<NmodlFile>, CompileError> {
+    let text = fs::read_to_string(root().join(file)).expect("a mechanism of the repository");
+    let name = file.rsplit('/').next().expect("a file").to_owned();
+    with_slot(text, to, Some(target)).nmodl_diffusing(to, &[name])
+}
+
+#[test]
+fn what_diffuses() {
+    for (to, names) in [
+        (Simulator::Arbor, vec!["ih", "gd_ih"]),
+        (Simulator::Neuron, vec!["ih", "gd_ih", "gd_diffusion"]),
+    ] {
+        let files = diffusing("mechanisms/ih/ih.mod", to, ("ih", "gbar")).expect("it has a companion");
+        let written: Vec<&str> = files.iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(written, names);
+        for NmodlFile { name, text } in &files[1..] {
+            let golden = format!("tests/golden/nmodl/diffusion/{name}.{}.mod", to.as_str());
+            expect_file![Path::new(env!("CARGO_MANIFEST_DIR")).join(golden)].assert_eq(text);
+            assert!(text.contains("WARNING: APPROXIMATE"), "{name}");
+            assert!(text.lines().all(|l| l.len() <= 120 && l.trim_end() == l), "{name}");
+        }
+    }
+}
+
+/// What would need more than V and u is refused at its place.
+#[test]
+fn what_does_not_diffuse() {
+    for (file, target, what) in [
+        ("mechanisms/synapses/expsyn.mod", ("expsyn", "tau"), "a point process"),
+        ("mechanisms/k/sk.mod", ("sk", "gbar"), "`cai` may move"),
+        ("mechanisms/calcium/ca_pool.mod", ("ca_pool", "tau"), "`cai` is written"),
+        ("mechanisms/junction/gap.mod", ("gap", "g"), "a junction"),
+        ("mechanisms/noise/ou_noise.mod", ("ou_noise", "tau"), "WHITE_NOISE"),
+        ("mechanisms/clamp/v_clamp.mod", ("v_clamp", "hold"), "a voltage process"),
+    ] {
+        let Err(CompileError::Rejected(found)) = diffusing(file, Simulator::Arbor, target) else {
+            unreachable!("{file} has no companion")
+        };
+        let said = found
+            .iter()
+            .any(|(_, d)| d.message.contains(what) && !d.span.is_empty() && d.help.is_some());
+        assert!(said, "{file}: {found:?}");
+    }
+}
+
+/// Slots `x` and `xd`: the concentration of the first one's ion has the name of the second one's ion. And a name that
+/// the companion needs.
+#[test]
+fn names_that_diffusion_needs_are_refused() {
+    let text = |capacitance: &str| {
+        format!(
+            "NEURON {{\n    SUFFIX leak\n    NONSPECIFIC_CURRENT i\n    RANGE x, xd, {capacitance}\n}}\nPARAMETER {{\n    \
+             x = 1\n    xd = 1\n    {capacitance} = 1\n    v (mV)\n}}\nBREAKPOINT {{\n    i = x*xd*{capacitance}*v\n}}\n"
+        )
+    };
+    for (capacitance, slots, what) in [
+        ("free", ["x", "xd"], Some("the slot `x`")),
+        ("c_m", ["x", "free"], Some("`c_m`")),
+        ("free", ["x", "free"], None),
+    ] {
+        let slots = slots.iter().filter(|s| **s != "free").map(|s| SlotSpec {
+            name: (*s).into(),
+            targets: vec![("leak".into(), (*s).into())],
+        });
+        let options = Options {
+            slots: slots.collect(),
+            ..Options::default()
+        };
+        let source = Source {
+            name: "leak.mod".into(),
+            text: text(capacitance),
+        };
+        let done = compile(&[source], &options).expect("it compiles");
+        match (done.nmodl_diffusing(Simulator::Arbor, &["leak.mod".into()]), what) {
+            (Ok(files), None) => assert_eq!(files.len(), 2),
+            (Err(CompileError::Rejected(found)), Some(what)) => {
+                assert!(found.iter().any(|(_, d)| d.message.contains(what)), "{found:?}");
+            }
+            (other, _) => unreachable!("{what:?}: {other:?}"),
+        }
     }
 }
 

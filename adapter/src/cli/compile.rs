@@ -102,6 +102,11 @@ impl CompileArgs {
         }))
     }
 
+    /// Whether sensitivities are to be carried in a simulator's NMODL.
+    pub(super) fn carried(&self) -> bool {
+        !self.wrt.is_empty() && self.objective.is_none()
+    }
+
     /// Reads, compiles, and shows the diagnostics: as text on standard error, or with `--json`, if the sources are
     /// rejected, as the only member of the result. `native` is the arithmetic unless the user chose one.
     pub(super) fn compile(&self, native: Integrator, context: &Context) -> Result<Job, Failure> {
@@ -193,14 +198,18 @@ fn show(sources: &[Source], found: &[FileDiagnostic], context: &Context) {
 }
 
 impl Job {
-    /// The mechanisms as NMODL, or why not.
-    pub(super) fn nmodl(&self, to: Simulator, context: &Context) -> Result<Vec<NmodlFile>, Failure> {
+    /// The mechanisms as NMODL, with clones or what diffuses if there are slots, or why not.
+    pub(super) fn nmodl(&self, to: Simulator, diffusing: bool, context: &Context) -> Result<Vec<NmodlFile>, Failure> {
         let name = |s: &Source| {
             let file = Path::new(&s.name).file_name();
             file.map_or_else(|| s.name.clone(), |n| n.to_string_lossy().into_owned())
         };
         let files: Vec<String> = self.sources.iter().map(name).collect();
-        let written = self.compiled.nmodl(to, &files);
+        let written = if diffusing {
+            self.compiled.nmodl_diffusing(to, &files)
+        } else {
+            self.compiled.nmodl(to, &files)
+        };
         written.map_err(|error| reject(&self.sources, error, context))
     }
 

@@ -10,11 +10,13 @@
 
 mod alone;
 mod declare;
+mod diffusion;
 mod expression;
 mod refuse;
 mod write;
 
 pub(crate) use alone::emit_alone;
+pub(crate) use diffusion::{diffusion_refusals, emit_diffusing, holder};
 pub(crate) use refuse::{alone_refusals, clone_refusals, refusals};
 
 use std::collections::BTreeSet;
@@ -192,7 +194,7 @@ impl About {
         if to == Simulator::Neuron && ast.net_receive.is_some() {
             comment.push("A NetCon as the original's, with its weight, delivers the same events here.".into());
         }
-        comment.extend(states_of(clone, t));
+        comment.extend(states_named(clone, t.mechanism.states.len(), t.active.len()));
         comment.push("Right up to the time step: the error of dV/dtheta at least halves with dt.".into());
         About {
             title: format!("Clone of {original}: its sensitivities"),
@@ -203,9 +205,9 @@ impl About {
     }
 }
 
-/// What the clone's states are, for its COMMENT.
-fn states_of(clone: &Mechanism, t: &Tangent) -> Option<String> {
-    let derivatives = clone.states.iter().skip(t.mechanism.states.len()).take(t.active.len());
+/// What the states from `first` on are, for a COMMENT.
+fn states_named(m: &Mechanism, first: usize, count: usize) -> Option<String> {
+    let derivatives = m.states.iter().skip(first).take(count);
     let names: Vec<&str> = derivatives.map(|s| s.name.as_str()).collect();
     (!names.is_empty()).then(|| format!("Derivatives of states: {}.", names.join(", ")))
 }
@@ -270,6 +272,16 @@ fn all_roots(m: &Mechanism) -> Vec<ExprId> {
 
 /// The text of one mechanism, whose refusals have been asked for.
 pub(crate) fn emit(m: &Mechanism, to: Simulator, about: &About) -> NmodlFile {
+    emit_with(m, to, about, currents)
+}
+
+/// As [`emit`], with currents of the caller's making.
+fn emit_with(
+    m: &Mechanism,
+    to: Simulator,
+    about: &About,
+    currents: impl Fn(&mut Writer<'_>, &About) -> Vec<Assignment>,
+) -> NmodlFile {
     let mut writer = Writer::new(m.clone(), to, about);
     let currents = currents(&mut writer, about);
     let mut blocks = String::new();

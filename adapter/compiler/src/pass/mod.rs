@@ -3,5 +3,6 @@
 pub(crate) mod alone;
 pub(crate) mod clone_carrier;
 pub mod differentiate;
+pub(crate) mod diffusion_carrier;
 pub mod economise;
 pub mod lower;

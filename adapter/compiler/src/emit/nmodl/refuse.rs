@@ -18,11 +18,11 @@ pub(crate) fn refusals(ast: &Ast, m: &Mechanism, to: Simulator) -> Vec<Diagnosti
     }
 }
 
-fn suffix(ast: &Ast) -> Span {
+pub(super) fn suffix(ast: &Ast) -> Span {
     ast.neuron.suffix.as_ref().map_or(ast.neuron.span, |s| s.span)
 }
 
-fn refused(span: Span, what: String, note: &str, help: &str) -> Diagnostic {
+pub(super) fn refused(span: Span, what: String, note: &str, help: &str) -> Diagnostic {
     Diagnostic::error(Code::Unsupported, span, what).note(note).help(help)
 }
 
