@@ -101,7 +101,7 @@ impl About {
                 "    D = diam/(4e5 rL cm len)    in m2/s; diam and len, the length of a control volume, in um,".into(),
                 "rL in Ohm cm, cm in F/m2: exact in space where all four are the same everywhere. Arbor's vectorised code".into(),
                 "multiplies what is written by the covered share, so cover whole control volumes.".into(),
-                format!("{CAPACITANCE} is the capacitance of the membrane."),
+                format!("{CAPACITANCE} is the capacitance of the membrane, in uF/cm2: 100 times what it is in F/m2."),
             ]),
             Simulator::Neuron => comment.extend([
                 format!("dV/dtheta, in mV, is what {HOLDER} holds as the internal concentration of"),
