@@ -1,11 +1,12 @@
 //! Sources to catalogue: the compiler's front door.
 
+mod text;
+
 use mech_abi::AbiLevel;
 
 use crate::diagnostic::{Code, Diagnostic, Severity, has_errors};
 use crate::emit::carrier::Carrier;
 use crate::emit::catalogue::{self, Entry};
-use crate::emit::nmodl::{self, NmodlFile, Simulator};
 use crate::emit::{Law, Names, Seed, Slots, json};
 use crate::ir::graph::Leaf;
 use crate::ir::mechanism::{Hook, IonQuantity, Kind, Mechanism, Output};
@@ -131,70 +132,6 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// Each mechanism as NMODL that the simulator's own compiler takes, and if there are slots its clone; with a law, the
-    /// mechanism that controls its own cell instead of clones. `files` are the names of the sources, without folders.
-    ///
-    /// # Errors
-    /// [`CompileError::Rejected`] with what the simulator has no words for.
-    pub fn nmodl(&self, to: Simulator, files: &[String]) -> Result<Vec<NmodlFile>, CompileError> {
-        let mut found: Vec<FileDiagnostic> = Vec::new();
-        for (i, (ast, m)) in self.asts.iter().zip(&self.mechanisms).enumerate() {
-            found.extend(nmodl::refusals(ast, m, to).into_iter().map(|d| (i, d)));
-            if let Some(law) = &self.slots.law {
-                if let Some(tangent) = self.tangents.get(i).filter(|_| law.mechanism == m.name) {
-                    found.extend(nmodl::alone_refusals(ast, tangent, law).into_iter().map(|d| (i, d)));
-                }
-            } else if !self.tangents.is_empty() {
-                found.extend(nmodl::clone_refusals(ast, m, to).into_iter().map(|d| (i, d)));
-            }
-        }
-        reject(&found)?;
-        let all = self.asts.iter().zip(&self.mechanisms).zip(files);
-        let mut out: Vec<NmodlFile> = all
-            .map(|((ast, m), file)| nmodl::emit(m, to, &nmodl::About::source(ast, m, file, to)))
-            .collect();
-        let tangents = self.asts.iter().zip(&self.tangents).zip(files);
-        out.extend(tangents.filter_map(|((ast, t), file)| match &self.slots.law {
-            None => Some(nmodl::emit_clone(ast, t, file, to)),
-            Some(law) if law.mechanism == t.mechanism.name => {
-                Some(nmodl::emit_alone(ast, t, &self.slots, law, file, to))
-            }
-            Some(_) => None,
-        }));
-        Ok(out)
-    }
-
-    /// Each mechanism as NMODL, and its companion that carries sensitivities by ion diffusion; in NEURON also the
-    /// mechanism that holds what diffuses. What is carried is approximate, and says so. Without slots there is no
-    /// companion. `files` as for [`Self::nmodl`].
-    ///
-    /// # Errors
-    /// [`CompileError::Rejected`] with what the simulator has no words for, or diffusion no place.
-    pub fn nmodl_diffusing(&self, to: Simulator, files: &[String]) -> Result<Vec<NmodlFile>, CompileError> {
-        let mut found: Vec<FileDiagnostic> = Vec::new();
-        for (i, (ast, m)) in self.asts.iter().zip(&self.mechanisms).enumerate() {
-            found.extend(nmodl::refusals(ast, m, to).into_iter().map(|d| (i, d)));
-            if !self.tangents.is_empty() {
-                found.extend(
-                    nmodl::diffusion_refusals(ast, m, &self.slots)
-                        .into_iter()
-                        .map(|d| (i, d)),
-                );
-            }
-        }
-        reject(&found)?;
-        let all = self.asts.iter().zip(&self.mechanisms).zip(files);
-        let mut out: Vec<NmodlFile> = all
-            .map(|((ast, m), file)| nmodl::emit(m, to, &nmodl::About::source(ast, m, file, to)))
-            .collect();
-        let tangents = self.asts.iter().zip(&self.tangents).zip(files);
-        out.extend(tangents.map(|((ast, t), file)| nmodl::emit_diffusing(ast, t, &self.slots, file, to)));
-        if to == Simulator::Neuron && !self.tangents.is_empty() {
-            out.push(nmodl::holder(&self.slots));
-        }
-        Ok(out)
-    }
-
     /// Each mechanism as JSON text.
     pub fn json(&self) -> Vec<(String, String)> {
         self.mechanisms

@@ -96,11 +96,14 @@ impl About {
         let ions: Vec<String> = slots.names.iter().map(|s| Names::voltage_ion(s)).collect();
         match to {
             Simulator::Arbor => comment.extend([
-                format!("dV/dtheta, in mV, is the diffusive concentration of {}.", ions.join(", ")),
-                "Declare these ions with any charge, all concentrations 0, and the diffusivity (Arbor 0.11 and 0.12)".into(),
+                format!(
+                    "dV/dtheta, in mV, is the diffusive concentration of {}.",
+                    ions.join(", ")
+                ),
+                "Declare these ions with any charge, concentrations 0, and the diffusivity (Arbor 0.11, 0.12)".into(),
                 "    D = diam/(4e5 rL cm len)    in m2/s; diam and len, the length of a control volume, in um,".into(),
-                "rL in Ohm cm, cm in F/m2: exact in space where all four are the same everywhere. Arbor's vectorised code".into(),
-                "multiplies what is written by the covered share, so cover whole control volumes.".into(),
+                "rL in Ohm cm, cm in F/m2: exact in space where all four are the same everywhere.".into(),
+                "Cover whole control volumes: Arbor's vectorised code multiplies what is written by the share.".into(),
                 format!("{CAPACITANCE} is the capacitance of the membrane, in uF/cm2: 100 times what it is in F/m2."),
             ]),
             Simulator::Neuron => comment.extend([
@@ -236,17 +239,14 @@ pub(crate) fn diffusion_refusals(ast: &Ast, m: &Mechanism, slots: &Slots) -> Vec
         Kind::Density => None,
         Kind::Point => Some((
             "a point process",
-            "in Arbor's vectorised code what it adds to a concentration comes out wrong",
+            "in Arbor's vectorised code what it adds comes out wrong",
         )),
         Kind::ReversalPotential => Some((
             "a mechanism that computes reversal potentials",
             "companions take them for constants",
         )),
         Kind::Junction => Some(("a junction", "it would have to read the concentrations of both cells")),
-        Kind::Voltage => Some((
-            "a voltage process",
-            "it sets the voltage, after which the concentration has to be set too",
-        )),
+        Kind::Voltage => Some(("a voltage process", "it sets the voltage, and would have to set u")),
     };
     if let Some((what, note)) = kind {
         refuse(

@@ -10,10 +10,10 @@ wrong by percents to factors, however small the step. Exact: --carrier clone (as
 The sensitivities of ih, beside it: paint both wherever ih stands, with the same parameters.
 On the same cable each mechanism with a current needs its companion, and no current flows here.
 dV/dtheta, in mV, is the diffusive concentration of gd_u__gbar.
-Declare these ions with any charge, all concentrations 0, and the diffusivity (Arbor 0.11 and 0.12)
+Declare these ions with any charge, concentrations 0, and the diffusivity (Arbor 0.11, 0.12)
     D = diam/(4e5 rL cm len)    in m2/s; diam and len, the length of a control volume, in um,
-rL in Ohm cm, cm in F/m2: exact in space where all four are the same everywhere. Arbor's vectorised code
-multiplies what is written by the covered share, so cover whole control volumes.
+rL in Ohm cm, cm in F/m2: exact in space where all four are the same everywhere.
+Cover whole control volumes: Arbor's vectorised code multiplies what is written by the share.
 c_m is the capacitance of the membrane, in uF/cm2: 100 times what it is in F/m2.
 Seeds are d(parameter)/d(theta), 1 where theta is the parameter: seed_gbar__gbar.
 Derivatives of states: d_m__gbar.
