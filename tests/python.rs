@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use graddiff::reproduce::carriers::IN_ARBOR_0_9;
+use graddiff::reproduce::carriers::arbor_0_9::MEASURED;
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -198,7 +198,7 @@ fn r1_in_arbor_0_9_has_the_papers_error() {
     succeeds(&mut run);
     let rows: Value = serde_json::from_str(&std::fs::read_to_string(file).expect("written")).expect("JSON");
     // what `reproduce carriers` reports
-    for (k, reported) in IN_ARBOR_0_9.into_iter().enumerate() {
+    for (k, reported) in MEASURED.into_iter().enumerate() {
         let measured = rows[0]["published"][k].as_f64().expect("a number");
         assert!((measured - reported).abs() < 0.001, "{rows}");
     }
