@@ -72,9 +72,9 @@ fn a_catalogue_with_a_law_says_what_is_painted() {
     }
 }
 
-/// A controller is ours; a law inside the mechanism is everybody's.
+/// A law inside the mechanism needs nobody's help, so nobody can disturb the cell either.
 #[test]
-fn run_in_arbor_takes_laws_in_mechanisms_only() {
+fn a_law_in_the_mechanism_runs_in_arbor_undisturbed() {
     let folder = folder();
     let example = repository().join("examples/homeostasis/within.json");
     let mut experiment: serde_json::Value = serde_json::from_slice(&std::fs::read(example).unwrap()).unwrap();
@@ -84,12 +84,13 @@ fn run_in_arbor_takes_laws_in_mechanisms_only() {
         std::fs::write(folder.path().join(name), experiment.to_string()).unwrap();
     };
     write("within.json", &experiment);
-    experiment["control"].as_object_mut().unwrap().remove("within");
-    write("outside.json", &experiment);
-    let refused = graddiff("run outside.json --host arbor -o out", folder.path());
+    let block = serde_json::json!({ "mechanism": "hh_adapt", "parameter": "gk", "factor": 0.7 });
+    experiment["perturbations"] = serde_json::json!([{ "at_ms": 100, "change": { "parameter": block } }]);
+    write("disturbed.json", &experiment);
+    let refused = graddiff("run disturbed.json --host arbor -o out", folder.path());
     let told = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(refused.status.code(), Some(2), "{told}");
-    assert!(told.contains("within") && told.contains("--host shim"), "{told}");
+    assert_eq!(refused.status.code(), Some(1), "{told}");
+    assert!(told.contains("takes no perturbations"), "{told}");
 
     let run = |host: &str| {
         let done = graddiff(
