@@ -47,10 +47,15 @@ fn changed(folder: &Path, change: impl Fn(&mut Value)) -> PathBuf {
     path
 }
 
-/// A command in Arbor. Its standard error goes to a pipe, its folder for results is `out`.
+/// A command in Arbor; see [`in_host`].
 fn in_arbor(command: &str, experiment: &Path, folder: &Path) -> Command {
+    in_host("arbor", command, experiment, folder)
+}
+
+/// A command in a simulator. Its standard error goes to a pipe, its folder for results is `out`.
+fn in_host(host: &str, command: &str, experiment: &Path, folder: &Path) -> Command {
     let mut process = Command::new(env!("CARGO_BIN_EXE_graddiff"));
-    process.arg(command).arg(experiment).args(["--host", "arbor"]);
+    process.arg(command).arg(experiment).args(["--host", host]);
     if command != "verify" {
         process.arg("-o").arg(folder.join("out"));
     }
@@ -416,25 +421,25 @@ fn a_broken_catalogue() {
 }
 
 /// An experiment that runs for hours.
-fn endless(folder: &Path) -> Command {
+fn endless(host: &str, folder: &Path) -> Command {
     let experiment = changed(folder, |e| {
         e["simulation"] = json!({ "duration_ms": 1e7, "dt_ms": 0.025, "sample_every_ms": 1e4 });
     });
-    let mut command = in_arbor("run", &experiment, folder);
+    let mut command = in_host(host, "run", &experiment, folder);
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
 
 /// The Python that graddiff has started, once it runs.
-fn child_of(graddiff: &Child) -> i32 {
+fn child_of(graddiff: &Child, title: &str) -> i32 {
     let parent = i32::try_from(graddiff.id()).unwrap();
     let mut found = None;
-    until("Arbor", || {
-        let arbor = |pid: &i32| {
+    until(title, || {
+        let host = |pid: &i32| {
             let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            command.contains("unmodified Arbor")
+            command.contains(&format!("unmodified {title}"))
         };
-        found = alive(|p, _| p == parent).into_iter().find(arbor);
+        found = alive(|p, _| p == parent).into_iter().find(host);
         found.is_some()
     });
     found.unwrap()
@@ -455,23 +460,26 @@ fn signal(which: &str, pid: i32) {
 }
 
 #[test]
-fn a_killed_arbor_ends_the_command() {
-    let folder = TempDir::new().unwrap();
-    let graddiff = endless(folder.path()).spawn().unwrap();
-    kill(child_of(&graddiff));
-    let said = ended(&graddiff.wait_with_output().unwrap(), 3);
-    assert!(
-        said.contains("Arbor ended while") && said.contains("killed by signal 9"),
-        "{said}"
-    );
+fn a_killed_simulator_ends_the_command() {
+    for (host, title) in [("arbor", "Arbor"), ("neuron", "NEURON")] {
+        let folder = TempDir::new().unwrap();
+        let graddiff = endless(host, folder.path()).spawn().unwrap();
+        let group = child_of(&graddiff, title);
+        kill(group);
+        let said = ended(&graddiff.wait_with_output().unwrap(), 3);
+        let told = format!("{title} ended while");
+        assert!(said.contains(&told) && said.contains("killed by signal 9"), "{said}");
+        // its compiler, too, if it was at work
+        until("the end of its children", || alive(|_, of| of == group).is_empty());
+    }
 }
 
 /// Even where graddiff has no time to say goodbye, and Arbor waits for a question that never comes.
 #[test]
 fn a_killed_graddiff_leaves_no_arbor() {
     let folder = TempDir::new().unwrap();
-    let mut graddiff = endless(folder.path()).spawn().unwrap();
-    let arbor = child_of(&graddiff);
+    let mut graddiff = endless("arbor", folder.path()).spawn().unwrap();
+    let arbor = child_of(&graddiff, "Arbor");
     // so far that it computes: with the catalogue there, the next thing is the run
     until("the catalogue", || folder.path().join("out/tiny-catalogue.so").exists());
     signal("-STOP", i32::try_from(graddiff.id()).unwrap());
