@@ -2,7 +2,7 @@
 //! slot values alone, as [`Model`](crate::control::Model) asks.
 //!
 //! A run goes in parts of some steps: so samples can be shown and kept while it goes on, and a simulator that hangs is told
-//! from one that computes. What a simulator is told, and where parts end, its [`Dialect`] knows.
+//! from one that computes. What a simulator is told, and where parts end, its `Dialect` knows.
 
 mod online;
 
