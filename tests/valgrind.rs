@@ -57,7 +57,7 @@ fn spoil(c_source: &mut String) {
     *c_source = c_source.replace(honest, &spoilt);
 }
 
-/// A few steps of each experiment, with and without sensitivities; a test of its own, and valgrind's.
+/// A few steps of each experiment, plain and with sensitivities in both layouts; a test of its own, and valgrind's.
 #[test]
 fn steps() {
     // One is enough to find what was put there to be found.
@@ -69,14 +69,19 @@ fn steps() {
     for name in &EXPERIMENTS[..count] {
         let mut plan = Plan::load(&repository().join(format!("tests/experiments/{name}.json"))).unwrap();
         spoil(&mut plan.compiled.c_source);
-        let path = folder().join(format!("{name}-{}-catalogue.so", std::process::id()));
-        let mut host = ShimHost::new(&plan, &path).unwrap();
-        std::fs::remove_file(path).unwrap();
-        let end_ms = STEPS * plan.experiment.simulation.dt_ms;
-        let plain = host.simulate(&plan.values(), end_ms, false).unwrap();
-        let tangent = host.simulate(&plan.values(), end_ms, true).unwrap();
-        assert_eq!(plain.values, tangent.values, "{name}");
-        assert!(tangent.sens.iter().all(|u| u.is_finite()), "{name}");
+        plan.compiled.c_in_rows.iter_mut().for_each(spoil);
+        let mut columns = plan.clone();
+        let in_rows = columns.compiled.c_in_rows.take().is_some();
+        for plan in [&columns, &plan].into_iter().take(1 + usize::from(in_rows)) {
+            let path = folder().join(format!("{name}-{}-catalogue.so", std::process::id()));
+            let mut host = ShimHost::new(plan, &path).unwrap();
+            std::fs::remove_file(path).unwrap();
+            let end_ms = STEPS * plan.experiment.simulation.dt_ms;
+            let plain = host.simulate(&plan.values(), end_ms, false).unwrap();
+            let tangent = host.simulate(&plan.values(), end_ms, true).unwrap();
+            assert_eq!(plain.values, tangent.values, "{name}");
+            assert!(tangent.sens.iter().all(|u| u.is_finite()), "{name}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use mech_abi::AbiLevel;
 use crate::diagnostic::{Code, Diagnostic, Severity, has_errors};
 use crate::emit::carrier::Carrier;
 use crate::emit::catalogue::{self, Entry};
-use crate::emit::{Law, Names, Seed, Slots, json};
+use crate::emit::{Law, Layout, Names, Seed, Slots, json};
 use crate::ir::graph::Leaf;
 use crate::ir::mechanism::{Hook, IonQuantity, Kind, Mechanism, Output};
 use crate::ir::verify::verify;
@@ -115,6 +115,9 @@ fn errors(diagnostics: &[FileDiagnostic]) -> String {
 pub struct Compiled {
     /// The C text; `emit::build::build` makes the shared object.
     pub c_source: String,
+    /// The same with its sensitivities in rows, if they can be: faster, but only for a host that allots a mechanism's
+    /// columns in one piece, and nobody finds the sensitivities of states by name.
+    pub c_in_rows: Option<String>,
     /// Slots and seeds, with the names of the generated parameters.
     pub slots: Slots,
     /// The mechanisms, in the order of the sources.
@@ -274,9 +277,10 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Compil
             tangent: tangents.get(i),
         })
         .collect();
-    let c_source = catalogue::emit(&entries, &slots, options.abi, options.integrator);
+    let emit = |layout| catalogue::emit(&entries, &slots, options.abi, options.integrator, layout);
     Ok(Compiled {
-        c_source,
+        c_source: emit(Layout::Columns),
+        c_in_rows: catalogue::fits_rows(&tangents, &slots).then(|| emit(Layout::Rows)),
         slots,
         mechanisms,
         tangents,

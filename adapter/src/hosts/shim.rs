@@ -164,12 +164,12 @@ impl ShimHost {
     /// # Errors
     /// [`HostError`].
     pub fn new(plan: &Plan, catalogue: &Path) -> Result<Self, HostError> {
-        build(&plan.compiled.c_source, catalogue)?;
+        build(plan.c_for_shim(), catalogue)?;
         let loaded = crate::catalogue::load_catalogue(catalogue, AbiChoice::Auto)?;
         Self::assemble(plan, &loaded, catalogue, true)
     }
 
-    /// The same on a catalogue that [`ShimHost::new`] built for a plan with the same `compiled.c_source`.
+    /// The same on a catalogue that [`ShimHost::new`] built for a plan with the same [`Plan::c_for_shim`].
     ///
     /// # Errors
     /// [`HostError`].

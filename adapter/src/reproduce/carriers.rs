@@ -230,7 +230,7 @@ fn trace(
     change: impl FnOnce(&mut Experiment),
 ) -> Result<(Plan, ShimHost, Traces), Error> {
     let plan = Plan::load_with(path, change)?;
-    let code = &plan.compiled.c_source;
+    let code = plan.c_for_shim();
     let known = catalogues
         .0
         .iter()
@@ -240,7 +240,7 @@ fn trace(
         Some(file) => ShimHost::on_built(&plan, &file)?,
         None => {
             let file = output.join(format!("{}-catalogue.so", plan.experiment.name));
-            catalogues.0.push((code.clone(), file.clone()));
+            catalogues.0.push((code.to_string(), file.clone()));
             ShimHost::new(&plan, &file)?
         }
     };

@@ -73,7 +73,7 @@ impl Bench {
     /// The plan in a host. `like` is one whose catalogue serves if it has the same code.
     fn host(&self, plan: &Plan, like: Option<(&Plan, &ShimHost)>) -> Result<ShimHost, HostError> {
         match like {
-            Some((other, host)) if other.compiled.c_source == plan.compiled.c_source => {
+            Some((other, host)) if other.c_for_shim() == plan.c_for_shim() => {
                 ShimHost::on_built(plan, host.catalogue())
             }
             Some(_) | None => {

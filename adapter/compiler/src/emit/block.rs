@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::Names;
 use super::kernel::{self, Code};
 use super::mechanism::Unit;
+use super::{Layout, Names};
 use crate::ir::graph::{ExprId, Leaf};
 use crate::ir::mechanism::{Hook, IonQuantity, Output};
 use crate::pass::differentiate::Partials;
@@ -181,6 +181,11 @@ impl Unit<'_> {
 
     /// Pointers to the block's inputs and to the states it sets, before the loop; the loads, in the loop.
     fn inputs(&self, hook: Hook, code: &Code) -> (String, String) {
+        self.inputs_at(hook, code, ("pp->vec_v", "pp->node_index + begin"))
+    }
+
+    /// The same, with the array of the voltage and its index.
+    pub(super) fn inputs_at(&self, hook: Hook, code: &Code, voltage: (&str, &str)) -> (String, String) {
         let (mut pointers, mut loads) = (String::new(), String::new());
         let set: Vec<usize> = self.mechanism.kernel(hook).states().map(|(s, _)| s).collect();
         for &state in &set {
@@ -194,15 +199,17 @@ impl Unit<'_> {
             let name = self.leaf_name(leaf);
             let gathered = |gather: &str, array: &str, index: &str| {
                 format!(
-                    "        double {name}__buffer[GD_BLOCK];\n        const double* {name}__at = {gather}({array}, {index} + begin, n, {name}__buffer);\n"
+                    "        double {name}__buffer[GD_BLOCK];\n        const double* {name}__at = {gather}({array}, {index}, n, {name}__buffer);\n"
                 )
             };
-            let of_cv = |array: &str| gathered(self.gather(), &format!("pp->{array}"), "pp->node_index");
+            let of_cv = |array: &str| gathered(self.gather(), &format!("pp->{array}"), "pp->node_index + begin");
             let mut scale = "";
             match leaf {
                 Leaf::Dt | Leaf::Global(_) | Leaf::Placeholder(_) | Leaf::EventWeight | Leaf::SinceSpike => continue,
-                Leaf::Voltage => pointers.push_str(&of_cv("vec_v")),
-                Leaf::PeerVoltage => pointers.push_str(&gathered("gd_gather_each", "pp->vec_v", "pp->peer_index")),
+                Leaf::Voltage => pointers.push_str(&gathered(self.gather(), voltage.0, voltage.1)),
+                Leaf::PeerVoltage => {
+                    pointers.push_str(&gathered("gd_gather_each", "pp->vec_v", "pp->peer_index + begin"))
+                }
                 Leaf::Celsius => pointers.push_str(&of_cv("temperature_degC")),
                 Leaf::Diam => pointers.push_str(&of_cv("diam_um")),
                 Leaf::Area => pointers.push_str(&of_cv("area_um2")),
@@ -239,7 +246,7 @@ impl Unit<'_> {
                     }
                     scale = self.read_scale(read.quantity);
                     let array = format!("{ion}.{}", ion_array(read.quantity));
-                    pointers.push_str(&gathered(self.gather(), &array, &format!("{ion}.index")));
+                    pointers.push_str(&gathered(self.gather(), &array, &format!("{ion}.index + begin")));
                 }
             }
             if leaf != Leaf::Celsius || code.reads_temperature {
@@ -259,13 +266,19 @@ impl Unit<'_> {
         let outputs = &m.kernel(hook).outputs;
         let results: Vec<ExprId> = outputs.iter().map(|&(_, e)| e).collect();
         let mut roots = results.clone();
-        roots.extend(sums.iter().flat_map(|(_, p)| p).map(|&(_, e)| e));
+        let afresh = hook == Hook::Currents && self.weighs_afresh();
+        roots.extend(sums.iter().filter(|_| !afresh).flat_map(|(_, p)| p).map(|&(_, e)| e));
         let signature = format!(
             "static void {}_{}(arb_mechanism_ppack* pp) {{\n",
             Names::symbol(&self.name),
             hook_name(hook)
         );
-        if roots.is_empty() {
+        let listed = if hook == Hook::Init {
+            self.list_seeds()
+        } else {
+            String::new()
+        };
+        if roots.is_empty() && listed.is_empty() {
             return signature + "    (void)pp;\n}\n\n";
         }
         let mut code = kernel::write(&m.graph, &results, &roots, &|leaf| self.leaf_name(leaf));
@@ -310,14 +323,16 @@ impl Unit<'_> {
         if hook == Hook::Currents {
             out.push_str(&self.copies());
         }
-        out.push_str(&self.second_loop(hook, &self.own_sums(hook), &partials));
+        let own_sums = self.own_sums(hook);
+        out.push_str(&self.second_loop(hook, &own_sums, &partials));
         out.push_str(&self.law_block(hook));
+        out.push_str(&listed);
         out.push_str("    }\n");
         if hook == Hook::Init {
             out.push_str(&self.multiplicity());
         }
         out.push_str("}\n\n");
-        out
+        self.row_loop(hook, &own_sums, &partials) + &out
     }
 
     /// Whether the hook makes sensitivities fade.
@@ -368,22 +383,31 @@ impl Unit<'_> {
             if partials.contains_key(&expr) {
                 continue;
             }
-            if code.uniform.contains(&expr) && !weighed {
+            if code.uniform.contains(&expr) && !weighed && self.layout == Layout::Columns {
                 partials.insert(expr, code.values[&expr].clone());
                 continue;
             }
             count += 1;
-            let _ = writeln!(declarations, "        double d{count}[GD_BLOCK];");
+            let name = match self.layout {
+                Layout::Columns => {
+                    let _ = writeln!(declarations, "        double d{count}[GD_BLOCK];");
+                    format!("d{count}[j]")
+                }
+                Layout::Rows => format!("partial[{}][j]", count - 1),
+            };
             let value = &code.values[&expr];
             let value = if weighed {
                 format!("w * ({value})")
             } else {
                 value.clone()
             };
-            let _ = writeln!(stores, "            d{count}[j] = {value};");
-            partials.insert(expr, format!("d{count}[j]"));
+            let _ = writeln!(stores, "            {name} = {value};");
+            partials.insert(expr, name);
         }
-        for (column, name, expr) in self.term_columns().into_iter().filter(|_| hook == Hook::Currents) {
+        if self.layout == Layout::Rows && count > 0 {
+            let _ = writeln!(declarations, "        double partial[{count}][GD_BLOCK];");
+        }
+        for (column, name, expr) in self.stored_terms(hook) {
             let _ = writeln!(
                 declarations,
                 "        double* restrict {name} = pp->state_vars[{column}] + begin;"
@@ -410,7 +434,7 @@ impl Unit<'_> {
 }
 
 /// Evaluates what depends on the temperature: once for all blocks of the same temperature, else for each instance.
-fn climate_loop(code: &Code) -> String {
+pub(super) fn climate_loop(code: &Code) -> String {
     if code.climate_names.is_empty() {
         return String::new();
     }

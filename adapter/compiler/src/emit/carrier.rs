@@ -11,12 +11,12 @@
 //! solves the tree; offsets are relative, so several cells in a group need no bookkeeping.
 //!
 //! The matrix is factorised once a step. The sweeps are chains of dependent operations, so twelve slots are solved side by
-//! side, their right-hand sides interleaved (the C is in `gd_carrier.h`).
+//! side, their right-hand sides interleaved (the C is in `gd_tree.h` and its neighbours).
 
 use std::fmt::Write as _;
 
 use super::law::clip_parameter;
-use super::{Names, Slots, Tables, carrier_ions, forgetting, tables};
+use super::{Layout, Names, Slots, Tables, carrier_ions, forgetting, rows, tables};
 use crate::ir::mechanism::{Field, Kind};
 
 /// What brings u = ∂V/∂θ along the tree.
@@ -72,8 +72,11 @@ const SCRATCH: [(&str, &str); 10] = [
 /// many as instances.
 const ROOM: usize = 18;
 
+/// The part of it for forks.
+const FORK_ROOM: usize = 6;
+
 /// What mechanisms need to report to the carrier; precedes them.
-pub(super) const REPORTS: &str = r"/* Who computed currents in this step, by its place among the contributors; several of one kind if their globals differ.
+const REPORTS: &str = r"/* Who computed currents in this step, by its place among the contributors; several of one kind if their globals differ.
  * `next`: the first instance that a pass over the CVs is not done with. */
 typedef struct gd_report { arb_mechanism_ppack* pp; uint32_t by, next; } gd_report;
 /* A host's thread works on one group of cells at a time. The carrier, whose compute_currents comes first, empties it. */
@@ -93,22 +96,35 @@ static void gd_tell(uint32_t by, arb_mechanism_ppack* pp) {
 }
 
 /* Common to the right-hand sides of all slots, by CV: rhs = own u - area Di + fallen Dg; and who contributes to them. */
-typedef struct gd_rows { double *own, *area, *fallen; gd_report* reports; uint32_t count; } gd_rows;
+typedef struct gd_rows { double *own, *area, *fallen, *v_prev; gd_report* reports; uint32_t count; } gd_rows;
+
+/* Slots are solved GD_LANES at a time, side by side: the sweeps along the tree are chains of dependent operations, and
+ * this many of them run in the time of one. */
+enum { GD_LANES = 12 };
 
 ";
 
 const CONTRIBUTOR: &str = r"/* What the carrier asks of a mechanism: to merge its partials, and to add its terms for `used` slots from `first` on, in
- * the n instances from `begin` on, to sums, of which each slot has GD_BLOCK. `ordered`: one instance on each CV at most,
- * in their order; u: where the slots' ions begin. */
+ * the n instances from `begin` on: in columns to sums, of which each slot has GD_BLOCK; in rows to these, which are
+ * multiplied by `own` first, if there is one. `ordered`: one instance on each CV at most, in their order; u: where the
+ * slots' ions begin. */
 typedef struct gd_contributor {
     void (*weigh)(arb_mechanism_ppack*, const gd_rows*);
-    void (*contribute)(arb_mechanism_ppack*, uint32_t, uint32_t, uint32_t, uint32_t, double*);
+    void (*contribute)(arb_mechanism_ppack*, uint32_t, uint32_t, uint32_t, uint32_t, double*, const double*);
     bool ordered;
     uint32_t u;
 } gd_contributor;
 static const gd_contributor gd_contributors[] = {
 ";
 
+/// What precedes the mechanisms.
+pub(super) fn reports(slots: usize, layout: Layout) -> String {
+    REPORTS.to_string() + include_str!("gd_row.h") + &rows::shared(slots, layout)
+}
+
+const TREE: &str = include_str!("gd_tree.h");
+const COLUMNS: &str = include_str!("gd_columns.h");
+const ROWS: &str = include_str!("gd_rows.h");
 const KERNELS: &str = include_str!("gd_carrier.h");
 
 /// A mechanism that the carrier asks for terms.
@@ -121,7 +137,7 @@ pub(super) struct Contributor {
 }
 
 /// Hooks and tables of the carrier; follows the mechanisms.
-pub(super) fn emit(slots: &Slots, contributors: &[Contributor]) -> String {
+pub(super) fn emit(slots: &Slots, contributors: &[Contributor], layout: Layout) -> String {
     let diffuses = match slots.carrier {
         Carrier::Cable => false,
         Carrier::Diffusion => true,
@@ -140,6 +156,11 @@ pub(super) fn emit(slots: &Slots, contributors: &[Contributor]) -> String {
         let _ = writeln!(out, "    {{{symbol}_weigh, {symbol}_contribute, {ordered}, {ions}}},");
     }
     out.push_str("    {0}\n};\n\n");
+    out.push_str(TREE);
+    out.push_str(match layout {
+        Layout::Columns => COLUMNS,
+        Layout::Rows => ROWS,
+    });
     out.push_str(KERNELS);
     out.push_str("#undef N_SLOTS\n\n");
     let field = |name: &str, unit: &str, default: f64| Field {
@@ -156,7 +177,14 @@ pub(super) fn emit(slots: &Slots, contributors: &[Contributor]) -> String {
         .collect();
     parameters.extend(slots.clips().then(clip_parameter));
     let mut states: Vec<Field> = SCRATCH.iter().map(|(n, u)| field(n, u, 0.0)).collect();
-    states.extend((0..ROOM).map(|i| field(&format!("room_{i}"), "", 0.0)));
+    let room = match layout {
+        Layout::Columns => ROOM,
+        Layout::Rows => FORK_ROOM,
+    };
+    states.extend((0..room).map(|i| field(&format!("room_{i}"), "", 0.0)));
+    if layout == Layout::Rows {
+        states.extend((0..rows::lanes(slots.names.len())).map(|k| field(&format!("gd__rows_{k}"), "", 0.0)));
+    }
     if diffuses {
         states.extend((0..slots.names.len()).map(|k| field(&format!("fork_u_{k}"), "", 0.0)));
     }

@@ -134,7 +134,7 @@ impl Unit<'_> {
             slots: controlled,
             moved,
             parameter: self.mechanism.parameters.len() + columns.len() + usize::from(self.clips()),
-            state: self.mechanism.states.len() + self.n_slots() * self.active_count() + self.term_states().len(),
+            state: self.mechanism.states.len() + self.sensitivity_columns() + self.term_states().len(),
         })
     }
 

@@ -8,7 +8,7 @@
 
 use std::fmt::Write as _;
 
-use super::{IonRow, Names, Seed, Slots};
+use super::{IonRow, Layout, Names, Seed, Slots, rows};
 use crate::ir::graph::{ExprId, Leaf};
 use crate::ir::mechanism::{Field, Hook, IonQuantity, Kind, Mechanism, Output, Storage};
 use crate::pass::differentiate::{Partials, Tangent};
@@ -23,6 +23,8 @@ pub(super) struct Unit<'a> {
     pub(super) diverging: Vec<bool>,
     /// Its place among the mechanisms that report to the carrier.
     pub(super) contributor: usize,
+    /// How its sensitivities lie in memory.
+    pub(super) layout: Layout,
 }
 
 /// The C identifier of a name: elements of arrays are spelt `ca__3`.
@@ -32,13 +34,14 @@ pub(super) fn identifier(name: &str) -> String {
 
 impl<'a> Unit<'a> {
     /// A mechanism with its sensitivities.
-    pub(super) fn augmented(tangent: &'a Tangent, slots: &'a Slots, contributor: usize) -> Self {
+    pub(super) fn augmented(tangent: &'a Tangent, slots: &'a Slots, contributor: usize, layout: Layout) -> Self {
         Self {
             name: Names::augmented(&tangent.mechanism.name),
             mechanism: &tangent.mechanism,
             tangent: Some((tangent, slots)),
             diverging: tangent.mechanism.graph.diverging(),
             contributor,
+            layout,
         }
     }
 
@@ -112,12 +115,18 @@ impl<'a> Unit<'a> {
             .iter()
             .map(|s| field(s.name.clone(), &s.unit))
             .collect();
-        if let Some((tangent, slots)) = self.tangent {
-            for slot in &slots.names {
-                for &i in &tangent.active {
-                    states.push(field(Names::sensitivity(&self.mechanism.states[i].name, slot), ""));
+        match (self.tangent, self.layout) {
+            (Some((tangent, slots)), Layout::Columns) => {
+                for slot in &slots.names {
+                    for &i in &tangent.active {
+                        states.push(field(Names::sensitivity(&self.mechanism.states[i].name, slot), ""));
+                    }
                 }
             }
+            (Some(_), Layout::Rows) => {
+                states.extend((0..self.sensitivity_columns()).map(|k| field(format!("gd__rows_{k}"), "")));
+            }
+            (None, _) => {}
         }
         states.extend(self.term_states());
         states.extend(self.law_states());
@@ -189,6 +198,14 @@ impl<'a> Unit<'a> {
             .and_then(|(t, _)| t.active.iter().position(|&a| a == state))
     }
 
+    /// How many state columns hold sensitivities.
+    pub(super) fn sensitivity_columns(&self) -> usize {
+        match self.layout {
+            Layout::Columns => self.n_slots() * self.active_count(),
+            Layout::Rows => rows::lanes(self.n_slots()) * self.active_count(),
+        }
+    }
+
     /// The state column that holds the sensitivity of an active state; `slot` is C.
     pub(super) fn sensitivity_column(&self, active: usize, slot: &str) -> String {
         let (n_own, n_active) = (self.mechanism.states.len(), self.active_count());
@@ -251,6 +268,7 @@ impl<'a> Unit<'a> {
             let _ = writeln!(out, "#define N_SLOTS {n_slots}u\n");
         }
         let m = self.mechanism;
+        out.push_str(&self.moved_table());
         for hook in [Hook::Init, Hook::Currents, Hook::Advance] {
             out.push_str(&self.block_hook(hook));
         }
@@ -333,7 +351,7 @@ impl<'a> Unit<'a> {
             columns.push(format!("pp->state_vars[{s}]"));
             carried.extend(self.active(s).map(|a| self.sensitivity_column(a, "k")));
         }
-        if !m.linear || columns.is_empty() {
+        if !m.linear || columns.is_empty() || self.layout == Layout::Rows {
             return String::new();
         }
         let mut out = String::from(

@@ -9,6 +9,7 @@ mod kernel;
 mod law;
 mod mechanism;
 pub mod nmodl;
+mod rows;
 mod single;
 mod slots;
 mod terms;
@@ -113,6 +114,16 @@ impl Names {
     pub fn tangent_ion(ion: &str, slot: &str) -> String {
         format!("gd_ion_{ion}__{slot}")
     }
+}
+
+/// How sensitivities lie in a catalogue's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// In one state column each, under a name: every host runs it, every reader finds them.
+    #[default]
+    Columns,
+    /// All slots of a CV side by side, without names: fewer cache lines, no transposing. For our own host.
+    Rows,
 }
 
 /// One seed: how a slot moves a parameter.

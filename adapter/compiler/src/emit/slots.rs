@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::Layout;
 use super::block::{Destination, PartialText, Rule, ion_array};
 use super::mechanism::Unit;
 use crate::ir::graph::Leaf;
@@ -73,6 +74,7 @@ impl Unit<'_> {
     /// C's name of the tangent of an input that is not a parameter.
     fn tangent_of(&self, leaf: Leaf) -> String {
         match leaf {
+            Leaf::Voltage if self.layout == Layout::Rows => "u".into(),
             Leaf::Voltage => "u[j]".into(),
             Leaf::PeerVoltage => "u_peer[j]".into(),
             Leaf::State(s) => format!("old_{}", self.state_name(s as usize)),
@@ -151,7 +153,7 @@ impl Unit<'_> {
     }
 
     /// The sum of partials times tangents, without the seeds.
-    fn total(&self, hook: Hook, output: Output, sum: &Partials, partials: &PartialText) -> String {
+    pub(super) fn total(&self, hook: Hook, output: Output, sum: &Partials, partials: &PartialText) -> String {
         // u and the ions have faded already
         let fades = |leaf| matches!(leaf, Leaf::State(_)) && matches!(output, Output::State(_)) && self.forgets(hook);
         let moved = || sum.iter().filter(|(leaf, _)| !matches!(leaf, Leaf::Parameter(_)));
@@ -193,6 +195,9 @@ impl Unit<'_> {
     pub(super) fn second_loop(&self, hook: Hook, sums: &[(Output, Partials)], partials: &PartialText) -> String {
         if self.tangent.is_none() || sums.is_empty() {
             return String::new();
+        }
+        if self.layout == Layout::Rows {
+            return self.row_calls(hook);
         }
         let (mut pointers, loads) = self.slot_inputs(sums);
         let mut lines = String::new();
@@ -257,12 +262,8 @@ impl Unit<'_> {
 
     /// For each parameter that slots move, a loop over these slots.
     fn seed_loops(&self, hook: Hook, sums: &[(Output, Partials)], partials: &PartialText) -> String {
-        let columns = self.seed_columns();
-        let mut parameters: Vec<usize> = columns.iter().map(|&(_, parameter, _)| parameter).collect();
-        parameters.sort_unstable();
-        parameters.dedup();
         let mut text = String::new();
-        for parameter in parameters {
+        for (parameter, moved, count) in self.moved_parameters() {
             let leaf = Leaf::Parameter(u32::try_from(parameter).unwrap_or(u32::MAX));
             let (mut lines, mut before, mut after) = (String::new(), String::new(), String::new());
             for &(output, ref sum) in sums {
@@ -295,22 +296,16 @@ impl Unit<'_> {
             if lines.is_empty() {
                 continue;
             }
-            let moved: Vec<String> = (columns.iter())
-                .filter(|&&(_, of, _)| of == parameter)
-                .map(|(slot, _, column)| format!("{{{slot}, {column}}}"))
-                .collect();
             let name = &self.mechanism.parameters[parameter].name;
             let _ = write!(
                 text,
                 "        /* d({name})/d(slot) */
-        static const uint32_t moved_{name}[][2] = {{{}}};
-        for (uint32_t m = 0; m < {}; ++m) {{
+        static const uint32_t moved_{name}[][2] = {{{moved}}};
+        for (uint32_t m = 0; m < {count}; ++m) {{
             const uint32_t k = moved_{name}[m][0];
             const double* seed = pp->parameters[moved_{name}[m][1]] + begin;
             if (!gd_any(seed, n)) continue; /* most slots move a parameter in a part of the cell only */
-",
-                moved.join(", "),
-                moved.len()
+"
             );
             text.push_str(&before);
             text.push_str("            GD_VECTORISE\n            for (uint32_t j = 0; j < n; ++j) {\n");

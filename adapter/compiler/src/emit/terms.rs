@@ -8,8 +8,8 @@
 
 use std::fmt::Write as _;
 
-use super::Names;
 use super::mechanism::Unit;
+use super::{Layout, Names};
 use crate::ir::graph::{ExprId, Leaf};
 use crate::ir::mechanism::{Field, Hook, IonQuantity, Output};
 use crate::pass::differentiate::Partials;
@@ -18,9 +18,9 @@ use crate::pass::differentiate::Partials;
 pub(super) struct Term {
     pub(super) leaf: Leaf,
     /// Column and partial of the current.
-    current: Option<(usize, ExprId)>,
+    pub(super) current: Option<(usize, ExprId)>,
     /// Column and partial of the conductance.
-    conductance: Option<(usize, ExprId)>,
+    pub(super) conductance: Option<(usize, ExprId)>,
 }
 
 /// Whether the tangent of a result goes to the carrier this way.
@@ -45,27 +45,41 @@ impl Unit<'_> {
         let mut leaves: Vec<Leaf> = carried().flat_map(|(_, sum)| sum).map(|&(leaf, _)| leaf).collect();
         leaves.sort_unstable();
         leaves.dedup();
-        let mut column = self.mechanism.states.len() + self.n_slots() * self.active_count();
-        let mut next = |of: Output, leaf: Leaf| {
+        let mut column = self.mechanism.states.len() + self.sensitivity_columns();
+        let afresh = self.weighs_afresh();
+        let partial = |of: Output, leaf: Leaf| {
             let (_, sum) = carried().find(|(output, _)| *output == of)?;
-            let &(_, expr) = sum.iter().find(|&&(l, _)| l == leaf)?;
-            column += 1;
-            Some((column - 1, expr))
+            sum.iter().find(|&&(l, _)| l == leaf).map(|&(_, expr)| expr)
         };
-        leaves
-            .into_iter()
-            .map(|leaf| Term {
+        let mut terms = Vec::new();
+        for leaf in leaves {
+            let current = partial(Output::Current, leaf).map(|expr| (column, expr));
+            column += usize::from(current.is_some() && !afresh);
+            let conductance = partial(Output::Conductance, leaf).map(|expr| (column, expr));
+            column += usize::from(afresh || conductance.is_some());
+            terms.push(Term {
                 leaf,
-                current: next(Output::Current, leaf),
-                conductance: next(Output::Conductance, leaf),
-            })
-            .collect()
+                current,
+                conductance,
+            });
+        }
+        terms
     }
 
     /// Where the first loop of `compute_currents` leaves a partial: its column and name.
     pub(super) fn term_columns(&self) -> Vec<(usize, String, ExprId)> {
         let mut columns = Vec::new();
+        let afresh = self.weighs_afresh();
         for term in self.terms() {
+            if afresh {
+                let name = format!("w_{}", self.leaf_name(term.leaf));
+                columns.extend(
+                    term.current
+                        .or(term.conductance)
+                        .map(|(column, expr)| (column, name, expr)),
+                );
+                continue;
+            }
             for (prefix, place) in [("di", term.current), ("dg", term.conductance)] {
                 let name = format!("{prefix}_{}", self.leaf_name(term.leaf));
                 columns.extend(place.map(|(column, expr)| (column, name, expr)));
@@ -76,7 +90,7 @@ impl Unit<'_> {
 
     /// Inputs whose tangents change between `compute_currents` and the solve, be it by `compute_currents` itself: a copy is
     /// kept for each slot.
-    fn fleeting(&self) -> Vec<Leaf> {
+    pub(super) fn fleeting(&self) -> Vec<Leaf> {
         let own = self.own_sums(Hook::Currents);
         let sets = |s: usize| own.iter().any(|(output, _)| *output == Output::State(s));
         let changes = |leaf: &Leaf| match leaf {
@@ -105,7 +119,7 @@ impl Unit<'_> {
     fn copy_column(&self, leaf: Leaf, slot: &str) -> Option<String> {
         let fleeting = self.fleeting();
         let at = fleeting.iter().position(|&l| l == leaf)?;
-        let first = self.mechanism.states.len() + self.n_slots() * self.active_count() + self.term_columns().len();
+        let first = self.mechanism.states.len() + self.sensitivity_columns() + self.term_columns().len();
         Some(format!("pp->state_vars[{first} + {} * {slot} + {at}]", fleeting.len()))
     }
 
@@ -120,6 +134,7 @@ impl Unit<'_> {
         let mut states: Vec<Field> = (self.term_columns().into_iter())
             .map(|(_, name, _)| field(format!("gd__{name}")))
             .collect();
+        states.extend(self.list_field().map(field));
         if let Some((_, slots)) = self.tangent {
             for slot in &slots.names {
                 for leaf in self.fleeting() {
@@ -178,10 +193,14 @@ impl Unit<'_> {
             return String::new();
         }
         let mut out = self.weigh(&terms);
+        if self.layout == Layout::Rows {
+            return out + &self.contribution_in_rows(&terms);
+        }
         let symbol = Names::symbol(&self.name);
         let _ = writeln!(
             out,
-            "static void {symbol}_contribute(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,\n        const uint32_t used, double* restrict sums) {{"
+            "static void {symbol}_contribute(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,\n        const uint32_t used, double* restrict sums, const double* own) {{
+    (void)own;"
         );
         let (mut pointers, mut sum) = (String::new(), None);
         for term in &terms {
@@ -220,18 +239,18 @@ impl Unit<'_> {
     }
 
     /// Whether a partial of a term may be infinite where its tangent is 0.
-    fn diverges(&self, term: &Term) -> bool {
+    pub(super) fn diverges(&self, term: &Term) -> bool {
         term.partials()
             .any(|e| self.diverging.get(e.index()).is_some_and(|&d| d))
     }
 
     /// Whether the carrier can take a term as part of what multiplies u in its row.
-    fn is_own(&self, term: &Term) -> bool {
+    pub(super) fn is_own(&self, term: &Term) -> bool {
         term.leaf == Leaf::Voltage && !self.diverges(term)
     }
 
     /// `sum` plus a term's weight times a tangent.
-    fn plus_weighed(&self, sum: Option<String>, term: &Term, weight: &str, tangent: &str) -> String {
+    pub(super) fn plus_weighed(&self, sum: Option<String>, term: &Term, weight: &str, tangent: &str) -> String {
         let diverges = self.diverges(term);
         match sum {
             None if diverges => format!("gd_moved({weight}, {tangent})"),
@@ -288,6 +307,9 @@ impl Unit<'_> {
     /// Merges the partials: a term's weight is −a di + a dg (V(t) − V(t+dt)); that of u goes to the carrier's own
     /// unless it may be infinite.
     fn weigh(&self, terms: &[Term]) -> String {
+        if self.weighs_afresh() {
+            return self.weigh_afresh(terms);
+        }
         let (gather, open) = if self.repeats() {
             ("gd_gather_each", "gd_open_each")
         } else {
@@ -307,11 +329,8 @@ impl Unit<'_> {
             };
             let current = read(term.current, "di", &mut pointers);
             let conductance = read(term.conductance, "dg", &mut pointers);
-            let weight = match (&current, &conductance) {
-                (Some(di), Some(dg)) => format!("fallen[j] * {dg} - area[j] * {di}"),
-                (Some(di), None) => format!("-area[j] * {di}"),
-                (None, Some(dg)) => format!("fallen[j] * {dg}"),
-                (None, None) => continue,
+            let Some(weight) = weight(current.as_ref(), conductance.as_ref()) else {
+                continue;
             };
             if self.is_own(term) {
                 let _ = writeln!(pointers, "        double own__here[GD_BLOCK];");
@@ -347,25 +366,20 @@ impl Unit<'_> {
 
     /// For each parameter that slots move, a loop over these slots.
     fn seed_terms(&self, terms: &[Term]) -> String {
-        let columns = self.seed_columns();
-        let mut text = String::new();
+        let (all, mut text) = (self.moved_parameters(), String::new());
         for term in terms {
             let (Leaf::Parameter(parameter), Some(weight)) = (term.leaf, term.weight()) else {
                 continue;
             };
-            let moved: Vec<String> = (columns.iter())
-                .filter(|&&(_, of, _)| of == parameter as usize)
-                .map(|(slot, _, column)| format!("{{{slot}, {column}}}"))
-                .collect();
-            if moved.is_empty() {
+            let Some((_, moved, count)) = all.iter().find(|(p, ..)| *p == parameter as usize) else {
                 continue;
-            }
+            };
             let name = &self.leaf_name(term.leaf);
             let sum = self.plus_weighed(None, term, "w[j]", "seed[j]");
             let _ = write!(
                 text,
-                "    static const uint32_t moved_{name}[][2] = {{{}}};
-    for (uint32_t m = 0; m < {}; ++m) {{
+                "    static const uint32_t moved_{name}[][2] = {{{moved}}};
+    for (uint32_t m = 0; m < {count}; ++m) {{
         const uint32_t l = moved_{name}[m][0] - first;
         if (l >= used) continue; /* slots before the first wrap around */
         const double *seed = pp->parameters[moved_{name}[m][1]] + begin, *w = pp->state_vars[{weight}] + begin;
@@ -374,18 +388,26 @@ impl Unit<'_> {
         GD_VECTORISE
         for (uint32_t j = 0; j < n; ++j) to[j] += {sum};
     }}
-",
-                moved.join(", "),
-                moved.len(),
+"
             );
         }
         text
     }
 }
 
+/// What a tangent is multiplied by on its way into the right-hand side, given both partials.
+pub(super) fn weight(current: Option<&String>, conductance: Option<&String>) -> Option<String> {
+    match (current, conductance) {
+        (Some(di), Some(dg)) => Some(format!("fallen[j] * {dg} - area[j] * {di}")),
+        (Some(di), None) => Some(format!("-area[j] * {di}")),
+        (None, Some(dg)) => Some(format!("fallen[j] * {dg}")),
+        (None, None) => None,
+    }
+}
+
 impl Term {
     /// The column that holds the weight after `weigh`.
-    fn weight(&self) -> Option<usize> {
+    pub(super) fn weight(&self) -> Option<usize> {
         self.current.or(self.conductance).map(|(column, _)| column)
     }
 

@@ -21,7 +21,52 @@ static void gd_tell(uint32_t by, arb_mechanism_ppack* pp) {
 }
 
 /* Common to the right-hand sides of all slots, by CV: rhs = own u - area Di + fallen Dg; and who contributes to them. */
-typedef struct gd_rows { double *own, *area, *fallen; gd_report* reports; uint32_t count; } gd_rows;
+typedef struct gd_rows { double *own, *area, *fallen, *v_prev; gd_report* reports; uint32_t count; } gd_rows;
+
+/* Slots are solved GD_LANES at a time, side by side: the sweeps along the tree are chains of dependent operations, and
+ * this many of them run in the time of one. */
+enum { GD_LANES = 12 };
+
+/* Four numbers at a time. */
+typedef double gd_row __attribute__((vector_size(32)));
+GD_INLINE gd_row gd_load(const double* from) { gd_row r; memcpy(&r, from, sizeof r); return r; }
+GD_INLINE void gd_store(double* to, gd_row r) { memcpy(to, &r, sizeof r); }
+GD_INLINE gd_row gd_all(const double x) { const gd_row r = {x, x, x, x}; return r; }
+/* a b + c, rounded once where the machine can: the sweeps wait for nothing else. */
+#if defined(__FMA__) && defined(__GNUC__) && !defined(__clang__)
+#define gd_row_fma(a, b, c) ((gd_row)__builtin_ia32_vfmaddpd256(a, b, c))
+#elif defined(__FMA__) && defined(__clang__)
+#define gd_row_fma(a, b, c) __builtin_elementwise_fma(a, b, c)
+#else
+#define gd_row_fma(a, b, c) ((a) * (b) + (c))
+#endif
+
+/* The transpose of four rows of four. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define GD_SHUFFLES 1
+#endif
+#endif
+GD_INLINE void gd_transpose(gd_row* r) {
+#ifdef GD_SHUFFLES
+    const gd_row a = __builtin_shufflevector(r[0], r[1], 0, 4, 2, 6);
+    const gd_row b = __builtin_shufflevector(r[0], r[1], 1, 5, 3, 7);
+    const gd_row c = __builtin_shufflevector(r[2], r[3], 0, 4, 2, 6);
+    const gd_row d = __builtin_shufflevector(r[2], r[3], 1, 5, 3, 7);
+    r[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+    r[1] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+    r[2] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+    r[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+#else
+    for (int i = 0; i < 4; ++i) {
+        for (int j = 0; j < i; ++j) {
+            const double swapped = r[i][j];
+            r[i][j] = r[j][i];
+            r[j][i] = swapped;
+        }
+    }
+#endif
+}
 
 /* ---- pas ---- */
 static void mech_pas_init(arb_mechanism_ppack* pp) {
@@ -147,7 +192,8 @@ static void mech_gd_pas_weigh(arb_mechanism_ppack* pp, const gd_rows* rows) {
 }
 
 static void mech_gd_pas_contribute(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,
-        const uint32_t used, double* restrict sums) {
+        const uint32_t used, double* restrict sums, const double* own) {
+    (void)own;
     static const uint32_t moved_p_g[][2] = {{0, 2}};
     for (uint32_t m = 0; m < 1; ++m) {
         const uint32_t l = moved_p_g[m][0] - first;
@@ -205,11 +251,12 @@ static arb_mechanism_interface* mech_gd_pas_interface(void) {
 /* ---- gd0_cable ---- */
 #define N_SLOTS 1u
 /* What the carrier asks of a mechanism: to merge its partials, and to add its terms for `used` slots from `first` on, in
- * the n instances from `begin` on, to sums, of which each slot has GD_BLOCK. `ordered`: one instance on each CV at most,
- * in their order; u: where the slots' ions begin. */
+ * the n instances from `begin` on: in columns to sums, of which each slot has GD_BLOCK; in rows to these, which are
+ * multiplied by `own` first, if there is one. `ordered`: one instance on each CV at most, in their order; u: where the
+ * slots' ions begin. */
 typedef struct gd_contributor {
     void (*weigh)(arb_mechanism_ppack*, const gd_rows*);
-    void (*contribute)(arb_mechanism_ppack*, uint32_t, uint32_t, uint32_t, uint32_t, double*);
+    void (*contribute)(arb_mechanism_ppack*, uint32_t, uint32_t, uint32_t, uint32_t, double*, const double*);
     bool ordered;
     uint32_t u;
 } gd_contributor;
@@ -220,7 +267,14 @@ static const gd_contributor gd_contributors[] = {
 
 enum { GD_PARENT, GD_G_FACE, GD_VIA_FORK, GD_FORK_OFFSET, GD_FORK_G, GD_HOSTS_FORK, GD_CAP };
 enum { GD_V_PREV, GD_G_SUM, GD_INVERSE, GD_FACTOR, GD_CHAINED, GD_FORK_INVERSE, GD_FORK_NUMBER,
-       GD_OWN, GD_AREA, GD_FALLEN, GD_ROOM, GD_COLUMNS = GD_ROOM + 18 };
+       GD_OWN, GD_AREA, GD_FALLEN, GD_ROOM };
+#ifdef GD_IN_ROWS
+/* Room for the right-hand sides of forks, of which there are at most half as many as CVs; then u, whose rows are
+ * right-hand sides while the tree is solved. */
+enum { GD_U = GD_ROOM + 6, GD_COLUMNS = GD_U + GD_ROW_COLUMNS };
+#else
+enum { GD_COLUMNS = GD_ROOM + 18 };
+#endif
 
 #ifdef GD_DIFFUSES
 /* The published carrier, ion diffusion by the rule of Arbor 0.9, in place of the voltage's matrix: rows of unit mass, one
@@ -232,11 +286,7 @@ enum { GD_PER_CAP = GD_CAP + 1, GD_FORK_U = GD_COLUMNS };
 #define GD_ROW_SCALE(j)
 #endif
 
-/* Slots are solved GD_LANES at a time, side by side: the sweeps along the tree are chains of dependent operations, and
- * this many of them run in the time of one. */
-enum { GD_LANES = 12 };
-
-/* The tree's right-hand sides, `lanes` per CV, then per fork; room for them is a block of state columns. */
+/* The tree's right-hand sides, `lanes` per CV, then per fork. */
 typedef struct gd_tree {
     int32_t n;
     const double *offset, *g_face, *via_fork, *fork_offset, *fork_g, *hosts_fork;
@@ -252,18 +302,6 @@ GD_INLINE double* gd_fork_rhs(const gd_tree* t, int32_t host, const int lanes) {
     return t->fork_rhs + (size_t)lanes * (size_t)gd_whole(t->fork_number[host]);
 }
 
-/* Four numbers at a time. */
-typedef double gd_row __attribute__((vector_size(32)));
-GD_INLINE gd_row gd_load(const double* from) { gd_row r; memcpy(&r, from, sizeof r); return r; }
-GD_INLINE void gd_store(double* to, gd_row r) { memcpy(to, &r, sizeof r); }
-/* a b + c, rounded once where the machine can: the sweeps wait for nothing else. */
-#if defined(__FMA__) && defined(__GNUC__) && !defined(__clang__)
-#define gd_row_fma(a, b, c) ((gd_row)__builtin_ia32_vfmaddpd256(a, b, c))
-#elif defined(__FMA__) && defined(__clang__)
-#define gd_row_fma(a, b, c) __builtin_elementwise_fma(a, b, c)
-#else
-#define gd_row_fma(a, b, c) ((a) * (b) + (c))
-#endif
 /* A row of right-hand sides: twelve lanes, or eight, or four. */
 typedef struct gd_lanes { gd_row low, middle, high; } gd_lanes;
 GD_INLINE gd_lanes gd_read(const double* from, const int lanes) {
@@ -399,32 +437,99 @@ GD_INLINE gd_lanes gd_sweep_down(const gd_tree* t, const int lanes, const int32_
     return above;
 }
 
-/* The transpose of four rows of four. */
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define GD_SHUFFLES 1
-#endif
-#endif
-GD_INLINE void gd_transpose(gd_row* r) {
-#ifdef GD_SHUFFLES
-    const gd_row a = __builtin_shufflevector(r[0], r[1], 0, 4, 2, 6);
-    const gd_row b = __builtin_shufflevector(r[0], r[1], 1, 5, 3, 7);
-    const gd_row c = __builtin_shufflevector(r[2], r[3], 0, 4, 2, 6);
-    const gd_row d = __builtin_shufflevector(r[2], r[3], 1, 5, 3, 7);
-    r[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
-    r[1] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
-    r[2] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
-    r[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
-#else
-    for (int i = 0; i < 4; ++i) {
-        for (int j = 0; j < i; ++j) {
-            const double swapped = r[i][j];
-            r[i][j] = r[j][i];
-            r[j][i] = swapped;
+/* Adds the terms of a mechanism whose instances come as they like, for all CVs. */
+static void gd_add_scattered(const gd_report* report, const uint32_t first, const uint32_t used, double* rhs,
+                             const uint32_t lanes, const uint32_t cvs) {
+    const gd_contributor* by = &gd_contributors[report->by];
+    arb_mechanism_ppack* pp = report->pp;
+    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
+        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
+        const int32_t* at = pp->ion_states[by->u].index + begin;
+        double apart[GD_LANES * GD_BLOCK];
+        for (uint32_t l = 0; l < used; ++l) memset(apart + GD_BLOCK * l, 0, n * sizeof(double));
+        by->contribute(pp, begin, n, first, used, apart, NULL);
+        for (uint32_t j = 0; j < n; ++j) {
+            if ((uint32_t)at[j] >= cvs) continue;
+            for (uint32_t l = 0; l < used; ++l) rhs[lanes * (uint32_t)at[j] + l] += apart[GD_BLOCK * l + j];
         }
     }
+}
+
+/* The right-hand sides' rest: the terms of mechanisms that are not ordered, and the forks'. */
+GD_INLINE void gd_add_rest(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_tree* tree, const uint32_t first,
+                           const uint32_t used, const int lanes) {
+    const uint32_t width = pp->width;
+    for (uint32_t r = 0; r < rows->count; ++r) {
+        if (gd_contributors[rows->reports[r].by].ordered) continue;
+        gd_add_scattered(&rows->reports[r], first, used, tree->rhs, (uint32_t)lanes, width);
+    }
+    for (uint32_t i = 0; tree->forks && i < width; ++i) {
+        if (tree->hosts_fork[i] < 0.5) continue;
+        double* at = gd_fork_rhs(tree, (int32_t)i, lanes);
+        for (int l = 0; l < lanes; ++l) at[l] = 0.0;
+#ifdef GD_DIFFUSES
+        for (uint32_t l = 0; l < used; ++l) at[l] = 1e-3 / pp->dt * pp->state_vars[GD_FORK_U + first + l][i];
+#endif
+    }
+}
+
+/* The solutions, faded, to where everybody finds them. */
+static void gd_hand_out(arb_mechanism_ppack* pp, const double* rhs, const double decay, const uint32_t begin,
+                        const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
+    for (uint32_t l0 = 0; l0 < used; l0 += 4) {
+        double apart[4][GD_BLOCK], *to[4];
+        for (uint32_t l = 0; l < 4; ++l) {
+            to[l] = apart[l];
+            if (l0 + l >= used) continue;
+            const arb_ion_state us = pp->ion_states[first + l0 + l];
+            const int32_t* at = us.index + begin;
+            if (at[n - 1] - at[0] == (int32_t)(n - 1)) to[l] = us.internal_concentration + at[0];
+        }
+        uint32_t j = 0;
+        for (; j + 4 <= n; j += 4) {
+            gd_row r[4];
+            for (uint32_t q = 0; q < 4; ++q) r[q] = decay * gd_load(rhs + lanes * (j + q) + l0);
+            gd_transpose(r);
+            for (int l = 0; l < 4; ++l) gd_store(to[l] + j, r[l]);
+        }
+        for (; j < n; ++j) {
+            for (uint32_t l = 0; l < 4; ++l) to[l][j] = decay * rhs[lanes * j + l0 + l];
+        }
+        for (uint32_t l = 0; l < 4 && l0 + l < used; ++l) {
+            if (to[l] != apart[l]) continue;
+            const arb_ion_state us = pp->ion_states[first + l0 + l];
+            gd_scatter(us.internal_concentration, us.index + begin, n, apart[l]);
+        }
+    }
+}
+
+/* The matrix, before its elimination. */
+static gd_tree gd_tree_of(arb_mechanism_ppack* pp, double* rhs, double* fork_rhs) {
+    const double* const* p = (const double* const*)pp->parameters;
+    double* const* s = pp->state_vars;
+    const uint32_t last = pp->width - 1;
+    const gd_tree tree = {
+        .n = (int32_t)pp->width, .offset = p[GD_PARENT], .g_face = p[GD_G_FACE], .via_fork = p[GD_VIA_FORK],
+        .fork_offset = p[GD_FORK_OFFSET], .fork_g = p[GD_FORK_G], .hosts_fork = p[GD_HOSTS_FORK],
+        .chained = s[GD_CHAINED], .fork_number = s[GD_FORK_NUMBER], .inverse = s[GD_INVERSE], .factor = s[GD_FACTOR],
+        .fork_inverse = s[GD_FORK_INVERSE], .rhs = rhs, .fork_rhs = fork_rhs,
+        .forks = s[GD_FORK_NUMBER][last] + p[GD_HOSTS_FORK][last] > 0.5,
+    };
+    return tree;
+}
+
+/* No answer rather than a wrong one. */
+static void gd_give_up(arb_mechanism_ppack* pp) {
+    for (uint32_t k = 0; k < N_SLOTS; ++k) {
+        const arb_ion_state u = pp->ion_states[k];
+        for (uint32_t i = 0; i < pp->width; ++i) u.internal_concentration[u.index[i]] = NAN;
+    }
+#ifdef GD_IN_ROWS
+    for (uint32_t i = 0; i < pp->width; ++i) pp->state_vars[GD_U][i] = NAN;
 #endif
 }
+
+/* Sensitivities in columns, one after the other, as any host has them and any reader finds them. */
 
 /* Adds the terms of an ordered mechanism for the block of n CVs from `begin` on. */
 static void gd_add_terms(gd_report* report, const uint32_t begin, const uint32_t n, const uint32_t first,
@@ -437,7 +542,7 @@ static void gd_add_terms(gd_report* report, const uint32_t begin, const uint32_t
     while (count > 0 && at[count - 1] >= (int32_t)(begin + n)) --count;
     if (count == 0) return;
     if (at[count - 1] - at[0] == (int32_t)(count - 1)) {
-        by->contribute(pp, next, count, first, used, sums + (at[0] - (int32_t)begin));
+        by->contribute(pp, next, count, first, used, sums + (at[0] - (int32_t)begin), NULL);
     } else {
         /* fetched, added to and brought back: the same roundings as in place, whichever cells share the arrays */
         double apart[GD_LANES * GD_BLOCK];
@@ -447,7 +552,7 @@ static void gd_add_terms(gd_report* report, const uint32_t begin, const uint32_t
                 apart[GD_BLOCK * l + j] = sums[GD_BLOCK * l + (uint32_t)at[j] - begin];
             }
         }
-        by->contribute(pp, next, count, first, used, apart);
+        by->contribute(pp, next, count, first, used, apart, NULL);
         for (uint32_t l = 0; l < used; ++l) {
             for (uint32_t j = 0; j < count; ++j) {
                 GD_ONE_BY_ONE;
@@ -456,24 +561,6 @@ static void gd_add_terms(gd_report* report, const uint32_t begin, const uint32_t
         }
     }
     report->next += count;
-}
-
-/* Adds the terms of a mechanism whose instances come as they like, for all CVs. */
-static void gd_add_scattered(const gd_report* report, const uint32_t first, const uint32_t used, double* rhs,
-                             const uint32_t lanes, const uint32_t cvs) {
-    const gd_contributor* by = &gd_contributors[report->by];
-    arb_mechanism_ppack* pp = report->pp;
-    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
-        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
-        const int32_t* at = pp->ion_states[by->u].index + begin;
-        double apart[GD_LANES * GD_BLOCK];
-        for (uint32_t l = 0; l < used; ++l) memset(apart + GD_BLOCK * l, 0, n * sizeof(double));
-        by->contribute(pp, begin, n, first, used, apart);
-        for (uint32_t j = 0; j < n; ++j) {
-            if ((uint32_t)at[j] >= cvs) continue;
-            for (uint32_t l = 0; l < used; ++l) rhs[lanes * (uint32_t)at[j] + l] += apart[GD_BLOCK * l + j];
-        }
-    }
 }
 
 /* Right-hand sides of `used` slots from `first` on, over the block of n CVs from `begin` on, without the terms of
@@ -516,36 +603,6 @@ static void gd_assemble(arb_mechanism_ppack* pp, const gd_rows* rows, double* rh
     }
 }
 
-/* The solutions, faded, to where everybody finds them. */
-static void gd_hand_out(arb_mechanism_ppack* pp, const double* rhs, const double decay, const uint32_t begin,
-                        const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
-    for (uint32_t l0 = 0; l0 < used; l0 += 4) {
-        double apart[4][GD_BLOCK], *to[4];
-        for (uint32_t l = 0; l < 4; ++l) {
-            to[l] = apart[l];
-            if (l0 + l >= used) continue;
-            const arb_ion_state us = pp->ion_states[first + l0 + l];
-            const int32_t* at = us.index + begin;
-            if (at[n - 1] - at[0] == (int32_t)(n - 1)) to[l] = us.internal_concentration + at[0];
-        }
-        uint32_t j = 0;
-        for (; j + 4 <= n; j += 4) {
-            gd_row r[4];
-            for (uint32_t q = 0; q < 4; ++q) r[q] = decay * gd_load(rhs + lanes * (j + q) + l0);
-            gd_transpose(r);
-            for (int l = 0; l < 4; ++l) gd_store(to[l] + j, r[l]);
-        }
-        for (; j < n; ++j) {
-            for (uint32_t l = 0; l < 4; ++l) to[l][j] = decay * rhs[lanes * j + l0 + l];
-        }
-        for (uint32_t l = 0; l < 4 && l0 + l < used; ++l) {
-            if (to[l] != apart[l]) continue;
-            const arb_ion_state us = pp->ion_states[first + l0 + l];
-            gd_scatter(us.internal_concentration, us.index + begin, n, apart[l]);
-        }
-    }
-}
-
 /* Solves for `used` slots from `first` on, side by side. */
 GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_tree* tree, const uint32_t first,
                         const uint32_t used, const int lanes) {
@@ -557,18 +614,7 @@ GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_t
         double* rhs = tree->rhs + (size_t)lanes * begin;
         gd_assemble(pp, rows, rhs, begin, n, first, used, (uint32_t)lanes);
     }
-    for (uint32_t r = 0; r < rows->count; ++r) {
-        if (gd_contributors[rows->reports[r].by].ordered) continue;
-        gd_add_scattered(&rows->reports[r], first, used, tree->rhs, (uint32_t)lanes, width);
-    }
-    for (uint32_t i = 0; tree->forks && i < width; ++i) {
-        if (tree->hosts_fork[i] < 0.5) continue;
-        double* at = gd_fork_rhs(tree, (int32_t)i, lanes);
-        for (int l = 0; l < lanes; ++l) at[l] = 0.0;
-#ifdef GD_DIFFUSES
-        for (uint32_t l = 0; l < used; ++l) at[l] = 1e-3 / pp->dt * pp->state_vars[GD_FORK_U + first + l][i];
-#endif
-    }
+    gd_add_rest(pp, rows, tree, first, used, lanes);
     gd_sweep_up(tree, lanes);
     gd_lanes above = {{0}, {0}, {0}};
     for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
@@ -585,9 +631,74 @@ GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_t
 #endif
 }
 
+/* Whether no CV has a neighbour, as with cells of one CV, and no mechanism comes unordered. */
+static int gd_is_apart(arb_mechanism_ppack* pp, const gd_rows* rows) {
+    for (uint32_t r = 0; r < rows->count; ++r) {
+        if (!gd_contributors[rows->reports[r].by].ordered) return 0;
+    }
+    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
+        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
+        if (gd_any(pp->parameters[GD_G_FACE] + begin, n) || gd_any(pp->parameters[GD_HOSTS_FORK] + begin, n)) return 0;
+    }
+    return 1;
+}
+
+/* Then every row is an equation of its own: no sweeps, no lanes. */
+static void gd_carry_apart(arb_mechanism_ppack* pp, const gd_rows* rows, const uint32_t first, const uint32_t used) {
+    const double decay = gd_decay(pp->globals[0], pp->dt);
+    for (uint32_t r = 0; r < rows->count; ++r) rows->reports[r].next = 0;
+    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
+        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
+        double sums[GD_LANES * GD_BLOCK], inverse[GD_BLOCK];
+        const double* diagonal = pp->state_vars[GD_INVERSE] + begin;
+        gd_sum(pp, rows, begin, n, first, used, sums);
+        GD_VECTORISE
+        for (uint32_t j = 0; j < n; ++j) inverse[j] = 1.0 / diagonal[j];
+        for (uint32_t l = 0; l < used; ++l) {
+            const arb_ion_state us = pp->ion_states[first + l];
+            double* restrict x = sums + GD_BLOCK * l;
+            GD_VECTORISE
+            for (uint32_t j = 0; j < n; ++j) x[j] = decay * (x[j] * inverse[j]); /* rounded as in a tree */
+            gd_scatter(us.internal_concentration, us.index + begin, n, x);
+        }
+    }
+}
+
+/* u of all slots. */
+static void gd_solve(arb_mechanism_ppack* pp, const gd_rows* rows) {
+    double* const* s = pp->state_vars;
+    if (gd_is_apart(pp, rows)) {
+        for (uint32_t k = 0; k < N_SLOTS; k += GD_LANES) {
+            gd_carry_apart(pp, rows, k, N_SLOTS - k < GD_LANES ? N_SLOTS - k : GD_LANES);
+        }
+        return;
+    }
+    /* hosts allot a mechanism's columns in one piece; if one does not, room must be found elsewhere */
+    const ptrdiff_t stride = s[GD_ROOM + 1] - s[GD_ROOM];
+    int joined = stride >= (ptrdiff_t)pp->width;
+    for (int c = 2; c < GD_COLUMNS - GD_ROOM; ++c) joined &= s[GD_ROOM + c] == s[GD_ROOM] + c * stride;
+    double* const found = joined ? NULL : malloc((GD_COLUMNS - GD_ROOM) * sizeof(double) * pp->width);
+    double* const room = joined ? s[GD_ROOM] : found;
+    if (!room) {
+        gd_give_up(pp);
+        return;
+    }
+    const gd_tree tree = gd_tree_of(pp, room, room + (size_t)GD_LANES * pp->width);
+    gd_eliminate(&tree);
+    const uint32_t full = N_SLOTS / GD_LANES * GD_LANES, rest = N_SLOTS - full;
+    for (uint32_t k = 0; k < full; k += GD_LANES) gd_carry(pp, rows, &tree, k, GD_LANES, GD_LANES);
+    if (rest > 8) gd_carry(pp, rows, &tree, full, rest, 12);
+    else if (rest > 4) gd_carry(pp, rows, &tree, full, rest, 8);
+    else if (rest > 0) gd_carry(pp, rows, &tree, full, rest, 4);
+    free(found);
+}
+
 static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
     const int32_t n = (int32_t)pp->width;
     const double* const* p = (const double* const*)pp->parameters;
+#ifdef GD_IN_ROWS
+    gd_begin_rows(pp);
+#endif
     double *g_sum = pp->state_vars[GD_G_SUM], *chained = pp->state_vars[GD_CHAINED];
     double* number = pp->state_vars[GD_FORK_NUMBER];
     double forks = 0.0;
@@ -681,52 +792,10 @@ static void gd_prepare(arb_mechanism_ppack* pp, const gd_rows* rows) {
     for (uint32_t r = 0; r < rows->count; ++r) gd_contributors[rows->reports[r].by].weigh(rows->reports[r].pp, rows);
 }
 
-/* No answer rather than a wrong one. */
-static void gd_give_up(arb_mechanism_ppack* pp) {
-    for (uint32_t k = 0; k < N_SLOTS; ++k) {
-        const arb_ion_state u = pp->ion_states[k];
-        for (uint32_t i = 0; i < pp->width; ++i) u.internal_concentration[u.index[i]] = NAN;
-    }
-}
-
-/* Whether no CV has a neighbour, as with cells of one CV, and no mechanism comes unordered. */
-static int gd_is_apart(arb_mechanism_ppack* pp, const gd_rows* rows) {
-    for (uint32_t r = 0; r < rows->count; ++r) {
-        if (!gd_contributors[rows->reports[r].by].ordered) return 0;
-    }
-    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
-        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
-        if (gd_any(pp->parameters[GD_G_FACE] + begin, n) || gd_any(pp->parameters[GD_HOSTS_FORK] + begin, n)) return 0;
-    }
-    return 1;
-}
-
-/* Then every row is an equation of its own: no sweeps, no lanes. */
-static void gd_carry_apart(arb_mechanism_ppack* pp, const gd_rows* rows, const uint32_t first, const uint32_t used) {
-    const double decay = gd_decay(pp->globals[0], pp->dt);
-    for (uint32_t r = 0; r < rows->count; ++r) rows->reports[r].next = 0;
-    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
-        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
-        double sums[GD_LANES * GD_BLOCK], inverse[GD_BLOCK];
-        const double* diagonal = pp->state_vars[GD_INVERSE] + begin;
-        gd_sum(pp, rows, begin, n, first, used, sums);
-        GD_VECTORISE
-        for (uint32_t j = 0; j < n; ++j) inverse[j] = 1.0 / diagonal[j];
-        for (uint32_t l = 0; l < used; ++l) {
-            const arb_ion_state us = pp->ion_states[first + l];
-            double* restrict x = sums + GD_BLOCK * l;
-            GD_VECTORISE
-            for (uint32_t j = 0; j < n; ++j) x[j] = decay * (x[j] * inverse[j]); /* rounded as in a tree */
-            gd_scatter(us.internal_concentration, us.index + begin, n, x);
-        }
-    }
-}
-
 /* Runs first after the voltage solve: vec_v is V(t+dt), vec_g the total conductance of V(t). */
 static void mech_gd0_cable_advance_state(arb_mechanism_ppack* pp) {
-    const double* const* p = (const double* const*)pp->parameters;
     double* const* s = pp->state_vars;
-    const gd_rows rows = {s[GD_OWN], s[GD_AREA], s[GD_FALLEN], gd_reports.list, gd_reports.count};
+    const gd_rows rows = {s[GD_OWN], s[GD_AREA], s[GD_FALLEN], s[GD_V_PREV], gd_reports.list, gd_reports.count};
     /* mechanisms know a CV by its position in the ion's arrays, which must be its instance of the carrier */
     const uint32_t last = pp->width - 1;
     const int32_t* at = pp->ion_states[0].index;
@@ -735,36 +804,7 @@ static void mech_gd0_cable_advance_state(arb_mechanism_ppack* pp) {
         return;
     }
     gd_prepare(pp, &rows);
-    if (gd_is_apart(pp, &rows)) {
-        for (uint32_t k = 0; k < N_SLOTS; k += GD_LANES) {
-            gd_carry_apart(pp, &rows, k, N_SLOTS - k < GD_LANES ? N_SLOTS - k : GD_LANES);
-        }
-        return;
-    }
-    /* hosts allot a mechanism's columns in one piece; if one does not, room must be found elsewhere */
-    const ptrdiff_t stride = s[GD_ROOM + 1] - s[GD_ROOM];
-    int joined = stride >= (ptrdiff_t)pp->width;
-    for (int c = 2; c < GD_COLUMNS - GD_ROOM; ++c) joined &= s[GD_ROOM + c] == s[GD_ROOM] + c * stride;
-    double* const found = joined ? NULL : malloc((GD_COLUMNS - GD_ROOM) * sizeof(double) * pp->width);
-    double* const room = joined ? s[GD_ROOM] : found;
-    if (!room) {
-        gd_give_up(pp);
-        return;
-    }
-    const gd_tree tree = {
-        .n = (int32_t)pp->width, .offset = p[GD_PARENT], .g_face = p[GD_G_FACE], .via_fork = p[GD_VIA_FORK],
-        .fork_offset = p[GD_FORK_OFFSET], .fork_g = p[GD_FORK_G], .hosts_fork = p[GD_HOSTS_FORK],
-        .chained = s[GD_CHAINED], .fork_number = s[GD_FORK_NUMBER], .inverse = s[GD_INVERSE], .factor = s[GD_FACTOR],
-        .fork_inverse = s[GD_FORK_INVERSE], .rhs = room, .fork_rhs = room + (size_t)GD_LANES * pp->width,
-        .forks = s[GD_FORK_NUMBER][last] + p[GD_HOSTS_FORK][last] > 0.5,
-    };
-    gd_eliminate(&tree);
-    const uint32_t full = N_SLOTS / GD_LANES * GD_LANES, rest = N_SLOTS - full;
-    for (uint32_t k = 0; k < full; k += GD_LANES) gd_carry(pp, &rows, &tree, k, GD_LANES, GD_LANES);
-    if (rest > 8) gd_carry(pp, &rows, &tree, full, rest, 12);
-    else if (rest > 4) gd_carry(pp, &rows, &tree, full, rest, 8);
-    else if (rest > 0) gd_carry(pp, &rows, &tree, full, rest, 4);
-    free(found);
+    gd_solve(pp, &rows);
 }
 #undef N_SLOTS
 

@@ -1,0 +1,119 @@
+//! Sensitivities in rows are those in columns, bit by bit: another order in memory, the same arithmetic.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use graddiff::control::{Model, Traces};
+use graddiff::hosts::ShimHost;
+use graddiff::plan::Plan;
+use serde_json::{Value, json};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/experiments")
+}
+
+fn in_rows(plan: &Plan) -> bool {
+    plan.compiled.c_in_rows.as_deref() == Some(plan.c_for_shim())
+}
+
+fn run(plan: &Plan, name: &str) -> Traces {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rows-{name}-catalogue.so"));
+    let mut host = ShimHost::new(plan, &path).expect("a host");
+    let end = plan.experiment.simulation.duration_ms.min(10.0);
+    host.simulate(&plan.values(), end, true).expect("a run")
+}
+
+fn same(plan: &Plan, name: &str) {
+    let mut columns = plan.clone();
+    columns.compiled.c_in_rows = None;
+    assert!(!in_rows(&columns));
+    let (rows, columns) = (run(plan, name), run(&columns, &format!("{name}-columns")));
+    let bits = |values: &[f64]| -> Vec<u64> { values.iter().map(|v| v.to_bits()).collect() };
+    assert_eq!(bits(&rows.values), bits(&columns.values), "{name}");
+    assert!(rows.sens.iter().any(|u| *u != 0.0), "{name}: nothing moves");
+    // a slot that has no say in a block is added as +0 in rows
+    let unsigned = |values: &[f64]| bits(&values.iter().map(|v| v + 0.0).collect::<Vec<_>>());
+    assert_eq!(unsigned(&rows.sens), unsigned(&columns.sens), "{name}");
+}
+
+/// Every experiment whose sensitivities are in rows; a change that leaves few of them is noticed.
+#[test]
+fn rows_and_columns_have_the_same_bits() {
+    let mut names: Vec<PathBuf> = fs::read_dir(folder())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "json"))
+        .collect();
+    names.sort();
+    let mut found = Vec::new();
+    for path in names {
+        let plan = Plan::load(&path).expect("a sound experiment");
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        if in_rows(&plan) {
+            same(&plan, &name);
+            found.push(name);
+        }
+    }
+    assert!(found.len() >= 5, "only {found:?}");
+}
+
+/// `overlapping-channels` with one more channel, and sensitivities that fade.
+fn channels(change: impl FnOnce(&mut Value)) -> Plan {
+    let text = fs::read_to_string(folder().join("overlapping-channels.json")).expect("an experiment of ours");
+    let mut json: Value = serde_json::from_str(&text).expect("JSON");
+    let mut push = |list: &str, value: Value| json[list].as_array_mut().expect("a list").push(value);
+    push("mechanisms", json!("../../mechanisms/k/km.mod"));
+    push(
+        "slots",
+        json!({"name": "vhalf", "targets": [{"mechanism": "km", "parameter": "vhalf", "region": "far"}]}),
+    );
+    let paint = json["cells"][0]["paint"].as_array_mut().expect("a list");
+    paint.push(json!({"mechanism": "km"}));
+    json["forgetting_per_ms"] = json!(0.02);
+    change(&mut json);
+    let experiment = serde_json::from_value(json).expect("an experiment");
+    Plan::of(experiment, folder(), Vec::new()).expect("a sound experiment")
+}
+
+/// The first `count` of forty slots on half branches; some move two parameters of a mechanism, some its rates.
+fn slots(count: usize) -> Plan {
+    let moved: [&[(&str, &str)]; 4] = [
+        &[("pas", "g"), ("pas", "e")],
+        &[("km", "gbar")],
+        &[("km", "vhalf")],
+        &[("km", "q10")],
+    ];
+    let slot = |k: usize| {
+        let (half, parameters) = (k / moved.len(), moved[k % moved.len()]);
+        let prox = 0.5 * (half % 2) as f64;
+        let region = json!({"cable": {"branch": half / 2, "prox": prox, "dist": prox + 0.5}});
+        let target = |(m, p): &(&str, &str)| json!({"mechanism": m, "parameter": p, "region": region});
+        let targets: Vec<Value> = parameters.iter().map(target).collect();
+        json!({"name": format!("s{k}"), "scale": "relative", "targets": targets})
+    };
+    channels(|json| {
+        json["slots"] = (0..count).map(slot).collect();
+        json["name"] = json!(format!("rows-{count}"));
+    })
+}
+
+/// One lane, full chunks, and a rest of each width.
+#[test]
+fn any_number_of_slots_goes_into_rows() {
+    for count in [1, 8, 12, 14, 31] {
+        let plan = slots(count);
+        assert!(in_rows(&plan));
+        same(&plan, &format!("{count}-slots"));
+    }
+}
+
+/// Who asks for a state's sensitivities finds them: then they are in columns.
+#[test]
+fn named_sensitivities_keep_their_columns() {
+    let plan = channels(|json| {
+        let probe = json!({"name": "n", "variable": "km.n", "at": {"branch": 0, "pos": 0.5}});
+        json["probes"].as_array_mut().expect("probes").push(probe);
+    });
+    assert!(plan.compiled.c_in_rows.is_some() && !in_rows(&plan));
+    assert!(run(&plan, "named").sens.iter().any(|u| *u != 0.0));
+}
