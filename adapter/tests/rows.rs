@@ -4,16 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use graddiff::control::{Model, Traces};
-use graddiff::hosts::ShimHost;
+use graddiff::hosts::{HostError, ShimHost};
 use graddiff::plan::Plan;
+use host_shim::{Location, Probe, ProbeKind};
 use serde_json::{Value, json};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/experiments")
-}
-
-fn in_rows(plan: &Plan) -> bool {
-    plan.compiled.c_in_rows.as_deref() == Some(plan.c_for_shim())
 }
 
 fn run(plan: &Plan, name: &str) -> Traces {
@@ -26,7 +23,7 @@ fn run(plan: &Plan, name: &str) -> Traces {
 fn same(plan: &Plan, name: &str) {
     let mut columns = plan.clone();
     columns.compiled.c_in_rows = None;
-    assert!(!in_rows(&columns));
+    assert!(!columns.in_rows());
     let (rows, columns) = (run(plan, name), run(&columns, &format!("{name}-columns")));
     let bits = |values: &[f64]| -> Vec<u64> { values.iter().map(|v| v.to_bits()).collect() };
     assert_eq!(bits(&rows.values), bits(&columns.values), "{name}");
@@ -49,7 +46,7 @@ fn rows_and_columns_have_the_same_bits() {
     for path in names {
         let plan = Plan::load(&path).expect("a sound experiment");
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
-        if in_rows(&plan) {
+        if plan.in_rows() {
             same(&plan, &name);
             found.push(name);
         }
@@ -102,18 +99,29 @@ fn slots(count: usize) -> Plan {
 fn any_number_of_slots_goes_into_rows() {
     for count in [1, 8, 12, 14, 31] {
         let plan = slots(count);
-        assert!(in_rows(&plan));
+        assert!(plan.in_rows());
         same(&plan, &format!("{count}-slots"));
     }
 }
 
-/// Who asks for a state's sensitivities finds them: then they are in columns.
+/// Who asks for a state's sensitivities finds them: then they are in columns. Who asks too late is told.
 #[test]
 fn named_sensitivities_keep_their_columns() {
     let plan = channels(|json| {
         let probe = json!({"name": "n", "variable": "km.n", "at": {"branch": 0, "pos": 0.5}});
         json["probes"].as_array_mut().expect("probes").push(probe);
     });
-    assert!(plan.compiled.c_in_rows.is_some() && !in_rows(&plan));
+    assert!(plan.compiled.c_in_rows.is_some() && !plan.in_rows());
     assert!(run(&plan, "named").sens.iter().any(|u| *u != 0.0));
+    let plan = channels(|_| ());
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rows-unnamed-catalogue.so");
+    let kind = ProbeKind::State {
+        mechanism: "gd_km".into(),
+        state: "d_n__gpas".into(),
+        at: Location { branch: 0, pos: 0.5 },
+    };
+    let mut host = ShimHost::new(&plan, &path).expect("a host");
+    let refused = host.record(&plan.values(), 1.0, true, &[Probe { cell: 0, kind }]);
+    let error = refused.expect_err("it has no name");
+    assert!(matches!(error, HostError::InRows { .. }), "{error}");
 }

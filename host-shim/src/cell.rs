@@ -79,7 +79,8 @@ pub struct IonProperties {
     /// The reversal potential mechanism that sets eX, by its full name (`nernst/x=ca`), if any.
     pub reversal_method: Option<ReversalMethod>,
     /// Whether mechanisms may add to the ion's current, so that each step has to start it from zero. False is a promise, for
-    /// an ion that mechanisms only tell each other something by.
+    /// an ion that mechanisms only tell each other something by; if they declare no other quantity either, it has but an
+    /// internal concentration.
     pub carries_current: bool,
 }
 

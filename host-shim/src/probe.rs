@@ -411,6 +411,11 @@ impl Resolver<'_> {
         let terms = cvs
             .iter()
             .map(|&(cv, w)| Ok((store.position(first + cv).ok_or_else(|| missing(cv))?, w)));
-        Ok(self.tap(array(k), terms.collect::<Result<_, SimError>>()?))
+        let (array, terms) = (array(k), terms.collect::<Result<Vec<_>, SimError>>()?);
+        let held = array.of(self.group).len();
+        match cvs.iter().zip(&terms).find(|(_, (at, _))| *at >= held) {
+            Some(((cv, _), _)) => Err(missing(*cv)),
+            None => Ok(self.tap(array, terms)),
+        }
     }
 }

@@ -137,7 +137,7 @@ impl From<HostError> for Failure {
                 error,
                 "correct the experiment; if a voltage is not finite, look for a too long dt_ms or parameters out of range",
             ),
-            HostError::Pruned { .. } => Self::new(
+            HostError::Pruned { .. } | HostError::InRows { .. } => Self::new(
                 ExitStatus::Rejected,
                 error,
                 "name it in a probe of the experiment, as `mechanism.variable`: then it is kept, with its sensitivities",

@@ -69,6 +69,16 @@ pub enum HostError {
         /// The mechanism in its source.
         mechanism: String,
     },
+    /// A probe asks for a state's sensitivity, and the plan's probes do not.
+    #[error(
+        "`{variable}` of `{mechanism}` has no place of its own: no probe of the plan reads it; add one of the state"
+    )]
+    InRows {
+        /// The sensitivity.
+        variable: String,
+        /// The mechanism in its source.
+        mechanism: String,
+    },
     /// A simulator in another process cannot be started, or did not answer.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -154,6 +164,8 @@ struct Setup {
     sensitivity_probes: Vec<(usize, Probe)>,
     catalogue: PathBuf,
     pruned: Vec<Pruned>,
+    /// Whether states' sensitivities have no names.
+    in_rows: bool,
     /// Mechanism of each target of events, by cell.
     targets: Vec<Vec<String>>,
 }
@@ -224,6 +236,7 @@ impl ShimHost {
             sensitivity_probes,
             catalogue: catalogue.to_path_buf(),
             pruned: plan.compiled.pruned.clone(),
+            in_rows: plan.in_rows(),
             targets: plan
                 .cells
                 .iter()
@@ -379,6 +392,12 @@ impl Setup {
             p.mechanism == source && (value || sensitivity(p))
         };
         match self.pruned.iter().find(is) {
+            None if self.in_rows && source != mechanism && variable.starts_with("d_") && variable.contains("__") => {
+                Err(HostError::InRows {
+                    variable: variable.clone(),
+                    mechanism: source.to_string(),
+                })
+            }
             None => Ok(()),
             Some(p) => Err(HostError::Pruned {
                 variable: variable.clone(),

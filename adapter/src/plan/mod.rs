@@ -290,12 +290,17 @@ impl Plan {
     /// The catalogue's C for our own host: with the sensitivities in rows where that is faster and nobody asks for those of
     /// states by name. Cells of one CV alone have no tree to sweep; in columns they vectorise over the cells.
     pub fn c_for_shim(&self) -> &str {
-        let named = |p: &PlannedProbe| matches!(p.measured, Measured::ActiveState { .. });
-        let trees = self.cells.iter().any(|c| c.discretisation.n_cvs() > 1);
         match &self.compiled.c_in_rows {
-            Some(text) if trees && self.control.is_none() && !self.probes.iter().any(named) => text,
+            Some(text) if self.in_rows() => text,
             _ => &self.compiled.c_source,
         }
+    }
+
+    /// Whether the sensitivities lie in rows there.
+    pub fn in_rows(&self) -> bool {
+        let named = |p: &PlannedProbe| matches!(p.measured, Measured::ActiveState { .. });
+        let trees = self.cells.iter().any(|c| c.discretisation.n_cvs() > 1);
+        self.compiled.c_in_rows.is_some() && trees && self.control.is_none() && !self.probes.iter().any(named)
     }
 
     /// A digest of all inputs and of the code made of them: what a checkpoint belongs to.

@@ -90,6 +90,7 @@ fn append_ion(initial: &mut IonInitial, ion: &CellIon, area_um2: &[f64]) {
     initial.init_internal_mm.extend(init_internal);
     initial.init_external_mm.extend(init_external);
     initial.carries_current |= ion.carries_current;
+    initial.complete |= ion.complete;
     initial.internal_written |= internal.written;
     initial.external_written |= external.written;
 }

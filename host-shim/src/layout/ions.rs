@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use mech_abi::AbiLevel;
+
 use super::junction::Site;
 use super::{CellLayout, CellMechanism, Context, overlapping, sorted};
 use crate::catalogue::{IonDependency, MechanismKind};
@@ -18,6 +20,8 @@ pub(crate) struct CellIon {
     pub(crate) external: Concentration,
     pub(crate) reversal_mv: f64,
     pub(crate) carries_current: bool,
+    /// Whether anything but its internal concentration may be asked for.
+    pub(crate) complete: bool,
     /// Exchange with the parent per CV, µm³ per µs; none if the ion does not diffuse.
     pub(crate) diffusive_faces: Option<Vec<f64>>,
 }
@@ -71,6 +75,10 @@ impl Context<'_> {
             ion.cv.sort_unstable();
             ion.cv.dedup();
             self.initial(name, ion)?;
+            let users = mechanisms.values().chain(sites.iter().map(|s| &s.set));
+            ion.complete = ion.carries_current
+                || ion.diffusive_faces.is_some()
+                || users.flat_map(uses).any(|(of, more)| of == name && more);
             let writers = |wanted: fn(&IonDependency) -> bool| -> Vec<Cable> {
                 let writing = supports.iter().filter(|(full, _)| {
                     let mut uses = mechanisms.get(full).into_iter().flat_map(CellMechanism::dependencies);
@@ -138,6 +146,17 @@ impl Context<'_> {
         }
         Ok(free)
     }
+}
+
+/// The ions of a mechanism, each with whether it may want more than the internal concentration. Level 0.6 does not say
+/// what it reads.
+fn uses(set: &CellMechanism) -> impl Iterator<Item = (&str, bool)> {
+    let unsaid = set.handle.abi() == AbiLevel::V0_6;
+    set.dependencies().map(move |(ion, d)| {
+        let external = d.read_external || d.write_external;
+        let reversal = d.read_reversal || d.write_reversal;
+        (ion, unsaid || external || reversal || d.use_diffusive)
+    })
 }
 
 impl CellLayout {

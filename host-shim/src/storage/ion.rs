@@ -4,7 +4,8 @@ use mech_abi::{IonState, IonState06};
 
 use super::{Aligned, SHARED_ALIGNMENT};
 
-/// Arrays of one ion in a group, one value per CV in which some mechanism uses it.
+/// Arrays of one ion in a group, one value per CV in which some mechanism uses it. Of an ion that is not complete all but
+/// the internal concentration and the charge are empty.
 #[derive(Debug, Clone)]
 pub(crate) struct IonStorage {
     pub(crate) name: String,
@@ -75,26 +76,38 @@ pub(crate) struct IonInitial {
     pub(crate) init_internal_mm: Vec<f64>,
     pub(crate) init_external_mm: Vec<f64>,
     pub(crate) carries_current: bool,
+    /// Whether anything but the internal concentration may be asked for.
+    pub(crate) complete: bool,
     /// Some mechanism writes Xi (Xo).
     pub(crate) internal_written: bool,
     pub(crate) external_written: bool,
 }
 
 impl IonStorage {
-    pub(crate) fn new(name: String, valence: i32, cv: Vec<i32>, initial: IonInitial, with_conductivity: bool) -> Self {
+    pub(crate) fn new(
+        name: String,
+        valence: i32,
+        cv: Vec<i32>,
+        mut initial: IonInitial,
+        with_conductivity: bool,
+    ) -> Self {
         let n = cv.len();
+        let others = if initial.complete { n } else { 0 };
+        initial.reversal_mv.truncate(others);
+        initial.reset_external_mm.truncate(others);
+        initial.init_external_mm.truncate(others);
         let zeros = |n| Aligned::filled(n, SHARED_ALIGNMENT, 0.0);
-        let copied = |values: &[f64]| Aligned::copied(values, n, SHARED_ALIGNMENT, 0.0);
+        let copied = |values: &[f64], n| Aligned::copied(values, n, SHARED_ALIGNMENT, 0.0);
         Self {
             name,
             cv,
-            current: zeros(n),
+            current: zeros(others),
             carries_current: initial.carries_current,
             conductivity: zeros(if with_conductivity { n } else { 0 }),
-            reversal_mv: copied(&initial.reversal_mv),
-            internal_mm: copied(&initial.init_internal_mm),
-            external_mm: copied(&initial.init_external_mm),
-            diffusive_mm: copied(&initial.reset_internal_mm),
+            reversal_mv: copied(&initial.reversal_mv, others),
+            internal_mm: copied(&initial.init_internal_mm, n),
+            external_mm: copied(&initial.init_external_mm, others),
+            diffusive_mm: copied(&initial.reset_internal_mm, others),
             charge: Aligned::filled(1, SHARED_ALIGNMENT, f64::from(valence)),
             first: First {
                 reversal_mv: Column::new(initial.reversal_mv),
@@ -116,7 +129,9 @@ impl IonStorage {
     pub(crate) fn reset(&mut self) {
         self.first.reset_internal_mm.copy_to(&mut self.internal_mm);
         self.first.reset_external_mm.copy_to(&mut self.external_mm);
-        self.first.reset_internal_mm.copy_to(&mut self.diffusive_mm);
+        if !self.diffusive_mm.is_empty() {
+            self.first.reset_internal_mm.copy_to(&mut self.diffusive_mm);
+        }
         self.first.reversal_mv.copy_to(&mut self.reversal_mv);
     }
 

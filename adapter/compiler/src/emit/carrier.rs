@@ -119,7 +119,7 @@ static const gd_contributor gd_contributors[] = {
 
 /// What precedes the mechanisms.
 pub(super) fn reports(slots: usize, layout: Layout) -> String {
-    REPORTS.to_string() + include_str!("gd_row.h") + &rows::shared(slots, layout)
+    REPORTS.to_string() + include_str!("gd_row.h") + "\n" + &rows::shared(slots, layout)
 }
 
 const TREE: &str = include_str!("gd_tree.h");
@@ -156,11 +156,14 @@ pub(super) fn emit(slots: &Slots, contributors: &[Contributor], layout: Layout) 
         let _ = writeln!(out, "    {{{symbol}_weigh, {symbol}_contribute, {ordered}, {ions}}},");
     }
     out.push_str("    {0}\n};\n\n");
-    out.push_str(TREE);
-    out.push_str(match layout {
+    let solver = match layout {
         Layout::Columns => COLUMNS,
         Layout::Rows => ROWS,
-    });
+    };
+    for part in [TREE, solver] {
+        out.push_str(part);
+        out.push('\n');
+    }
     out.push_str(KERNELS);
     out.push_str("#undef N_SLOTS\n\n");
     let field = |name: &str, unit: &str, default: f64| Field {

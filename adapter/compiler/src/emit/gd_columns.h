@@ -161,4 +161,3 @@ static void gd_solve(arb_mechanism_ppack* pp, const gd_rows* rows) {
     else if (rest > 0) gd_carry(pp, rows, &tree, full, rest, 4);
     free(found);
 }
-

@@ -88,4 +88,3 @@ static void gd_add_moved(arb_mechanism_ppack* pp, const gd_moved_by* moved, cons
     }
     if (taken) gd_add_quad(of, taken, rows + 4 * quad, lanes, n);
 }
-

@@ -38,4 +38,3 @@ GD_INLINE void gd_transpose(gd_row* r) {
     }
 #endif
 }
-

@@ -77,4 +77,3 @@ static void gd_solve(arb_mechanism_ppack* pp, const gd_rows* rows) {
         else gd_carry(pp, rows, &tree, k, rest, 4);
     }
 }
-

@@ -261,4 +261,3 @@ static void gd_give_up(arb_mechanism_ppack* pp) {
     for (uint32_t i = 0; i < pp->width; ++i) pp->state_vars[GD_U][i] = NAN;
 #endif
 }
-

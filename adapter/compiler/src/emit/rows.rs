@@ -29,7 +29,7 @@ pub(super) fn shared(slots: usize, layout: Layout) -> String {
     match layout {
         Layout::Columns => String::new(),
         Layout::Rows => format!(
-            "#define GD_IN_ROWS 1\n#define GD_ROW_COLUMNS {}\n{}",
+            "#define GD_IN_ROWS 1\n#define GD_ROW_COLUMNS {}\n{}\n",
             lanes(slots),
             include_str!("gd_moved.h")
         ),
