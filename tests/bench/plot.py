@@ -14,6 +14,7 @@ def colour(tool):
 
 def curves(axes, rows, x, label):
     """One curve per label, through the fastest row at each x."""
+    ends = []
     for name in sorted({label(r) for r in rows if label(r)}):
         points, own = {}, [r for r in rows if label(r) == name]
         for r in own:
@@ -22,7 +23,13 @@ def curves(axes, rows, x, label):
         line = next((s for word, s in style.items() if word in name), "-")
         xs, ys = zip(*sorted(points.items()))
         axes.plot(xs, ys, marker="o", markersize=3, linestyle=line, color=colour(own[0].tool), label=name)
-        axes.annotate(name, (xs[-1], ys[-1]), xytext=(6, 0), textcoords="offset points", fontsize=7, va="center")
+        ends.append((ys[-1], xs[-1], name))
+    below = 0.0
+    for y, x, name in sorted(ends):
+        # labels of curves that end close to each other give way upwards
+        below = max(y, 1.14 * below)
+        where = {"xytext": (x, below), "fontsize": 7, "va": "center"}
+        axes.annotate(f"  {name}", (x, y), **where)
 
 
 def by_size(r):
