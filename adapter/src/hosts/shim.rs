@@ -392,12 +392,10 @@ impl Setup {
             p.mechanism == source && (value || sensitivity(p))
         };
         match self.pruned.iter().find(is) {
-            None if self.in_rows && source != mechanism && variable.starts_with("d_") && variable.contains("__") => {
-                Err(HostError::InRows {
-                    variable: variable.clone(),
-                    mechanism: source.to_string(),
-                })
-            }
+            None if self.in_rows && source != mechanism && Names::is_sensitivity(variable) => Err(HostError::InRows {
+                variable: variable.clone(),
+                mechanism: source.to_string(),
+            }),
             None => Ok(()),
             Some(p) => Err(HostError::Pruned {
                 variable: variable.clone(),

@@ -53,7 +53,8 @@ impl Column {
     fn copy_to(&self, array: &mut [f64]) {
         match self {
             Self::Level(value) => array.fill(*value),
-            Self::Each(values) => array.copy_from_slice(values),
+            // an array that the ion does without is empty
+            Self::Each(values) => array.copy_from_slice(&values[..array.len()]),
         }
     }
 
@@ -84,18 +85,9 @@ pub(crate) struct IonInitial {
 }
 
 impl IonStorage {
-    pub(crate) fn new(
-        name: String,
-        valence: i32,
-        cv: Vec<i32>,
-        mut initial: IonInitial,
-        with_conductivity: bool,
-    ) -> Self {
+    pub(crate) fn new(name: String, valence: i32, cv: Vec<i32>, initial: IonInitial, with_conductivity: bool) -> Self {
         let n = cv.len();
         let others = if initial.complete { n } else { 0 };
-        initial.reversal_mv.truncate(others);
-        initial.reset_external_mm.truncate(others);
-        initial.init_external_mm.truncate(others);
         let zeros = |n| Aligned::filled(n, SHARED_ALIGNMENT, 0.0);
         let copied = |values: &[f64], n| Aligned::copied(values, n, SHARED_ALIGNMENT, 0.0);
         Self {
@@ -129,9 +121,7 @@ impl IonStorage {
     pub(crate) fn reset(&mut self) {
         self.first.reset_internal_mm.copy_to(&mut self.internal_mm);
         self.first.reset_external_mm.copy_to(&mut self.external_mm);
-        if !self.diffusive_mm.is_empty() {
-            self.first.reset_internal_mm.copy_to(&mut self.diffusive_mm);
-        }
+        self.first.reset_internal_mm.copy_to(&mut self.diffusive_mm);
         self.first.reversal_mv.copy_to(&mut self.reversal_mv);
     }
 

@@ -273,11 +273,8 @@ impl Unit<'_> {
             Names::symbol(&self.name),
             hook_name(hook)
         );
-        let listed = if hook == Hook::Init {
-            self.list_seeds()
-        } else {
-            String::new()
-        };
+        let listed = self.seed_list().filter(|_| hook == Hook::Init);
+        let listed = listed.map_or(String::new(), |(_, writes)| writes);
         if roots.is_empty() && listed.is_empty() {
             return signature + "    (void)pp;\n}\n\n";
         }
@@ -434,7 +431,7 @@ impl Unit<'_> {
 }
 
 /// Evaluates what depends on the temperature: once for all blocks of the same temperature, else for each instance.
-pub(super) fn climate_loop(code: &Code) -> String {
+fn climate_loop(code: &Code) -> String {
     if code.climate_names.is_empty() {
         return String::new();
     }

@@ -83,14 +83,7 @@ GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_t
         double* rhs = tree->rhs + (size_t)lanes * begin;
         gd_assemble(pp, rows, rhs, begin, n, first, used, (uint32_t)lanes);
     }
-    gd_add_rest(pp, rows, tree, first, used, lanes);
-    gd_sweep_up(tree, lanes);
-    gd_lanes above = {{0}, {0}, {0}};
-    for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
-        const uint32_t n = width - begin < GD_BLOCK ? width - begin : GD_BLOCK;
-        above = gd_sweep_down(tree, lanes, (int32_t)begin, (int32_t)(begin + n), above);
-        gd_hand_out(pp, tree->rhs + (size_t)lanes * begin, decay, begin, n, first, used, (uint32_t)lanes);
-    }
+    gd_complete(pp, rows, tree, first, used, lanes, decay);
 #ifdef GD_DIFFUSES
     for (uint32_t i = 0; tree->forks && i < width; ++i) {
         if (tree->hosts_fork[i] < 0.5) continue;

@@ -2,9 +2,13 @@
  * is done on the same few cache lines, and the sweeps find their operands as they need them. Only for a host that allots
  * a mechanism's columns in one piece, and where nobody reads sensitivities of states by name. */
 
-static void gd_begin_rows(arb_mechanism_ppack* pp) {
+static void gd_show_rows(arb_mechanism_ppack* pp) {
     gd_u.rows = pp->state_vars[GD_U];
     gd_u.cvs = pp->width;
+}
+
+static void gd_begin_rows(arb_mechanism_ppack* pp) {
+    gd_show_rows(pp);
     memset(gd_u.rows, 0, GD_ROW_COLUMNS * sizeof(double) * pp->width);
 }
 
@@ -50,22 +54,14 @@ GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_t
         }
     }
     gd_scale_rows(rows, tree->rhs, scaled, width, lanes);
-    gd_add_rest(pp, rows, tree, first, used, lanes);
-    gd_sweep_up(tree, lanes);
-    gd_lanes above = {{0}, {0}, {0}};
-    for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
-        const uint32_t n = width - begin < GD_BLOCK ? width - begin : GD_BLOCK;
-        above = gd_sweep_down(tree, lanes, (int32_t)begin, (int32_t)(begin + n), above);
-        gd_hand_out(pp, tree->rhs + (size_t)lanes * begin, decay, begin, n, first, used, (uint32_t)lanes);
-    }
+    gd_complete(pp, rows, tree, first, used, lanes, decay);
     /* not before: CVs below a fork ask for what is above them */
     for (size_t x = 0; decay != 1.0 && x < (size_t)lanes * width; ++x) tree->rhs[x] *= decay;
 }
 
 /* u of all slots. */
 static void gd_solve(arb_mechanism_ppack* pp, const gd_rows* rows) {
-    gd_u.rows = pp->state_vars[GD_U];
-    gd_u.cvs = pp->width;
+    gd_show_rows(pp);
     gd_tree tree = gd_tree_of(pp, gd_u.rows, pp->state_vars[GD_ROOM]);
     gd_eliminate(&tree);
     const uint32_t full = N_SLOTS / GD_LANES * GD_LANES, rest = N_SLOTS - full;

@@ -268,7 +268,7 @@ impl<'a> Unit<'a> {
             let _ = writeln!(out, "#define N_SLOTS {n_slots}u\n");
         }
         let m = self.mechanism;
-        out.push_str(&self.moved_table());
+        out.extend(self.seed_list().map(|(table, _)| table));
         for hook in [Hook::Init, Hook::Currents, Hook::Advance] {
             out.push_str(&self.block_hook(hook));
         }

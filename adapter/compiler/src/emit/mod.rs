@@ -48,6 +48,11 @@ impl Names {
         format!("d_{}__{slot}", mechanism::identifier(variable))
     }
 
+    /// Whether a name is that of a [`Names::sensitivity`].
+    pub fn is_sensitivity(name: &str) -> bool {
+        name.starts_with("d_") && name.contains("__")
+    }
+
     /// ∂parameter/∂slot on each CV.
     pub fn seed(parameter: &str, slot: &str) -> String {
         format!("seed_{parameter}__{slot}")

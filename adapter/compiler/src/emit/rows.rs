@@ -431,41 +431,25 @@ static void {symbol}_contribute(arb_mechanism_ppack* pp, const uint32_t begin, c
 
     /// That column's field; it exists in rows only, where seeds change between runs alone.
     pub(super) fn list_field(&self) -> Option<String> {
-        (self.layout == Layout::Rows && !self.seeds().is_empty()).then(|| "gd__moved".into())
+        let listed = self.layout == Layout::Rows && !self.moved_terms(&self.terms()).0.is_empty();
+        listed.then(|| "gd__moved".into())
     }
 
-    /// Writes a block's list, at INITIAL.
-    pub(super) fn list_seeds(&self) -> String {
-        if self.list_field().is_none() {
-            return String::new();
-        }
-        let (moved, _) = self.moved_terms(&self.terms());
-        if moved.is_empty() {
-            return String::new();
-        }
-        format!(
-            "        gd_list_moved(pp, {}_moved, {}, pp->state_vars[{}] + begin, begin, n);\n",
-            Names::symbol(&self.name),
-            moved.len(),
-            self.list_column()
-        )
-    }
-
-    /// The table of seeds; precedes the hooks.
-    pub(super) fn moved_table(&self) -> String {
-        if self.list_field().is_none() {
-            return String::new();
-        }
+    /// The table of seeds, which precedes the hooks, and what writes a block's list at INITIAL.
+    pub(super) fn seed_list(&self) -> Option<(String, String)> {
+        self.list_field()?;
         let (moved, _) = self.moved_terms(&self.terms());
         let symbol = Names::symbol(&self.name);
-        format!(
+        let table = format!(
             "static const gd_moved_by {symbol}_moved[] = {{{}}};\n\n",
-            if moved.is_empty() {
-                "{0}".into()
-            } else {
-                moved.join(", ")
-            }
-        )
+            moved.join(", ")
+        );
+        let writes = format!(
+            "        gd_list_moved(pp, {symbol}_moved, {}, pp->state_vars[{}] + begin, begin, n);\n",
+            moved.len(),
+            self.list_column()
+        );
+        Some((table, writes))
     }
 
     /// Adds weights times seeds to rows.

@@ -455,24 +455,6 @@ static void gd_add_scattered(const gd_report* report, const uint32_t first, cons
     }
 }
 
-/* The right-hand sides' rest: the terms of mechanisms that are not ordered, and the forks'. */
-GD_INLINE void gd_add_rest(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_tree* tree, const uint32_t first,
-                           const uint32_t used, const int lanes) {
-    const uint32_t width = pp->width;
-    for (uint32_t r = 0; r < rows->count; ++r) {
-        if (gd_contributors[rows->reports[r].by].ordered) continue;
-        gd_add_scattered(&rows->reports[r], first, used, tree->rhs, (uint32_t)lanes, width);
-    }
-    for (uint32_t i = 0; tree->forks && i < width; ++i) {
-        if (tree->hosts_fork[i] < 0.5) continue;
-        double* at = gd_fork_rhs(tree, (int32_t)i, lanes);
-        for (int l = 0; l < lanes; ++l) at[l] = 0.0;
-#ifdef GD_DIFFUSES
-        for (uint32_t l = 0; l < used; ++l) at[l] = 1e-3 / pp->dt * pp->state_vars[GD_FORK_U + first + l][i];
-#endif
-    }
-}
-
 /* The solutions, faded, to where everybody finds them. */
 static void gd_hand_out(arb_mechanism_ppack* pp, const double* rhs, const double decay, const uint32_t begin,
                         const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
@@ -500,6 +482,32 @@ static void gd_hand_out(arb_mechanism_ppack* pp, const double* rhs, const double
             const arb_ion_state us = pp->ion_states[first + l0 + l];
             gd_scatter(us.internal_concentration, us.index + begin, n, apart[l]);
         }
+    }
+}
+
+/* Completes the right-hand sides, by the terms of mechanisms that are not ordered and those of forks, sweeps up and down,
+ * and hands the solutions out. */
+GD_INLINE void gd_complete(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_tree* tree, const uint32_t first,
+                           const uint32_t used, const int lanes, const double decay) {
+    const uint32_t width = pp->width;
+    for (uint32_t r = 0; r < rows->count; ++r) {
+        if (gd_contributors[rows->reports[r].by].ordered) continue;
+        gd_add_scattered(&rows->reports[r], first, used, tree->rhs, (uint32_t)lanes, width);
+    }
+    for (uint32_t i = 0; tree->forks && i < width; ++i) {
+        if (tree->hosts_fork[i] < 0.5) continue;
+        double* at = gd_fork_rhs(tree, (int32_t)i, lanes);
+        for (int l = 0; l < lanes; ++l) at[l] = 0.0;
+#ifdef GD_DIFFUSES
+        for (uint32_t l = 0; l < used; ++l) at[l] = 1e-3 / pp->dt * pp->state_vars[GD_FORK_U + first + l][i];
+#endif
+    }
+    gd_sweep_up(tree, lanes);
+    gd_lanes above = {{0}, {0}, {0}};
+    for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
+        const uint32_t n = width - begin < GD_BLOCK ? width - begin : GD_BLOCK;
+        above = gd_sweep_down(tree, lanes, (int32_t)begin, (int32_t)(begin + n), above);
+        gd_hand_out(pp, tree->rhs + (size_t)lanes * begin, decay, begin, n, first, used, (uint32_t)lanes);
     }
 }
 
@@ -614,14 +622,7 @@ GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_t
         double* rhs = tree->rhs + (size_t)lanes * begin;
         gd_assemble(pp, rows, rhs, begin, n, first, used, (uint32_t)lanes);
     }
-    gd_add_rest(pp, rows, tree, first, used, lanes);
-    gd_sweep_up(tree, lanes);
-    gd_lanes above = {{0}, {0}, {0}};
-    for (uint32_t begin = 0; begin < width; begin += GD_BLOCK) {
-        const uint32_t n = width - begin < GD_BLOCK ? width - begin : GD_BLOCK;
-        above = gd_sweep_down(tree, lanes, (int32_t)begin, (int32_t)(begin + n), above);
-        gd_hand_out(pp, tree->rhs + (size_t)lanes * begin, decay, begin, n, first, used, (uint32_t)lanes);
-    }
+    gd_complete(pp, rows, tree, first, used, lanes, decay);
 #ifdef GD_DIFFUSES
     for (uint32_t i = 0; tree->forks && i < width; ++i) {
         if (tree->hosts_fork[i] < 0.5) continue;
