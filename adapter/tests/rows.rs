@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use compiler::emit::Names;
 use graddiff::control::{Model, Traces};
 use graddiff::hosts::{HostError, ShimHost};
 use graddiff::plan::Plan;
@@ -124,4 +125,29 @@ fn named_sensitivities_keep_their_columns() {
     let refused = host.record(&plan.values(), 1.0, true, &[Probe { cell: 0, kind }]);
     let error = refused.expect_err("it has no name");
     assert!(matches!(error, HostError::InRows { .. }), "{error}");
+}
+
+/// Rows hand ∂V/∂slot out where somebody asks for it, and nowhere else: who asks for other places in each run gets them.
+#[test]
+fn whoever_asks_for_a_place_is_told() {
+    let plan = channels(|_| ());
+    let mut columns = plan.clone();
+    columns.compiled.c_in_rows = None;
+    let recorded = |plan: &Plan, name: &str| -> Vec<Vec<u64>> {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rows-{name}-catalogue.so"));
+        let mut host = ShimHost::new(plan, &path).expect("a host");
+        let mut at = |pos: f64| {
+            let kind = ProbeKind::IonInternal {
+                ion: Names::voltage_ion("gpas"),
+                at: Location { branch: 0, pos },
+            };
+            let probe = Probe { cell: 0, kind };
+            let samples = host.record(&plan.values(), 3.0, true, &[probe]).expect("a run");
+            let values: Vec<u64> = samples.probe(0).map(|u| (u + 0.0).to_bits()).collect();
+            assert!(values.iter().any(|&u| u != 0), "{name}: nothing moves at {pos}");
+            values
+        };
+        [0.05, 0.95, 0.05].map(&mut at).to_vec()
+    };
+    assert_eq!(recorded(&plan, "places"), recorded(&columns, "places-columns"));
 }

@@ -10,6 +10,7 @@ mod inside;
 pub mod neuron;
 mod online;
 pub mod process;
+mod readers;
 pub mod remote;
 pub mod shim;
 

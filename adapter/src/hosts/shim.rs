@@ -23,6 +23,7 @@ use host_shim::{AbiChoice, Catalogue, LoadError, Probe, ProbeKind, SampleView, S
 use rayon::prelude::*;
 
 use super::ProcessError;
+use super::readers::Readers;
 use crate::control::{Model, Traces};
 use crate::plan::export::{ExportError, sample_times_ms};
 use crate::plan::{Plan, PlannedCell, Variant, describe, draws_noise};
@@ -164,8 +165,8 @@ struct Setup {
     sensitivity_probes: Vec<(usize, Probe)>,
     catalogue: PathBuf,
     pruned: Vec<Pruned>,
-    /// Whether states' sensitivities have no names.
-    in_rows: bool,
+    /// Who reads ∂V/∂slot, where the sensitivities are in rows and states' ones have no names.
+    in_rows: Option<Readers>,
     /// Mechanism of each target of events, by cell.
     targets: Vec<Vec<String>>,
 }
@@ -236,7 +237,7 @@ impl ShimHost {
             sensitivity_probes,
             catalogue: catalogue.to_path_buf(),
             pruned: plan.compiled.pruned.clone(),
-            in_rows: plan.in_rows(),
+            in_rows: plan.in_rows().then(|| Readers::of(plan)),
             targets: plan
                 .cells
                 .iter()
@@ -368,7 +369,7 @@ impl Setup {
         t_end_ms: f64,
         probes: &[Probe],
     ) -> Result<host_shim::Samples, HostError> {
-        self.set(simulation, variant, x)?;
+        self.set(simulation, variant, x, probes)?;
         Ok(simulation.record(t_end_ms, self.dt_ms, &self.schedule, probes)?)
     }
 
@@ -392,10 +393,12 @@ impl Setup {
             p.mechanism == source && (value || sensitivity(p))
         };
         match self.pruned.iter().find(is) {
-            None if self.in_rows && source != mechanism && Names::is_sensitivity(variable) => Err(HostError::InRows {
-                variable: variable.clone(),
-                mechanism: source.to_string(),
-            }),
+            None if self.in_rows.is_some() && source != mechanism && Names::is_sensitivity(variable) => {
+                Err(HostError::InRows {
+                    variable: variable.clone(),
+                    mechanism: source.to_string(),
+                })
+            }
             None => Ok(()),
             Some(p) => Err(HostError::Pruned {
                 variable: variable.clone(),
@@ -404,8 +407,8 @@ impl Setup {
         }
     }
 
-    /// Writes the slots' values into a simulation and turns its clock back.
-    fn set(&self, simulation: &mut Simulation, variant: Variant, x: &[f64]) -> Result<(), HostError> {
+    /// Writes the slots' values into a simulation, for a run with these probes, and turns its clock back.
+    fn set(&self, simulation: &mut Simulation, variant: Variant, x: &[f64], probes: &[Probe]) -> Result<(), HostError> {
         if x.len() != self.n_slots {
             return Err(HostError::Slots {
                 found: x.len(),
@@ -414,7 +417,6 @@ impl Setup {
         }
         if let Some((plan, catalogue)) = &self.blueprint {
             *simulation = self::simulation(plan, catalogue, x, variant)?;
-            return Ok(());
         }
         for m in &self.moved {
             let mut values = m.base.clone();
@@ -426,6 +428,9 @@ impl Setup {
             // a cell that a slot moves runs with sensitivities where they are wanted
             let name = variant.name(&m.mechanism);
             simulation.set_parameter(m.cell, &name, &m.parameter, &values)?;
+        }
+        if let (Some(readers), Variant::Augmented) = (&self.in_rows, variant) {
+            readers.tell(simulation, probes)?;
         }
         simulation.reset();
         Ok(())
@@ -449,7 +454,7 @@ impl Setup {
         if with_tangent {
             probes.extend(self.sensitivity_probes.iter().map(|(_, p)| p.clone()));
         }
-        self.set(simulation, variant, x)?;
+        self.set(simulation, variant, x, &probes)?;
         let mut traces = Traces {
             n_probes,
             n_slots: self.n_slots,

@@ -275,7 +275,8 @@ impl Unit<'_> {
         );
         let listed = self.seed_list().filter(|_| hook == Hook::Init);
         let listed = listed.map_or(String::new(), |(_, writes)| writes);
-        if roots.is_empty() && listed.is_empty() {
+        let note = self.late_note(hook);
+        if roots.is_empty() && listed.is_empty() && note.is_empty() {
             return signature + "    (void)pp;\n}\n\n";
         }
         let mut code = kernel::write(&m.graph, &results, &roots, &|leaf| self.leaf_name(leaf));
@@ -328,7 +329,11 @@ impl Unit<'_> {
         if hook == Hook::Init {
             out.push_str(&self.multiplicity());
         }
+        out.push_str(&note);
         out.push_str("}\n\n");
+        if self.puts_off(hook) {
+            return out;
+        }
         self.row_loop(hook, &own_sums, &partials) + &out
     }
 
@@ -375,7 +380,7 @@ impl Unit<'_> {
                 (_, None) => {}
             }
         }
-        let (mut count, weighed) = (0, self.weighs_partials(hook));
+        let (mut count, weighed, late) = (0, self.weighs_partials(hook), self.puts_off(hook));
         for &(_, expr) in self.own_sums(hook).iter().flat_map(|(_, sum)| sum) {
             if partials.contains_key(&expr) {
                 continue;
@@ -390,6 +395,7 @@ impl Unit<'_> {
                     let _ = writeln!(declarations, "        double d{count}[GD_BLOCK];");
                     format!("d{count}[j]")
                 }
+                Layout::Rows if late => format!("late_{count}[j]"),
                 Layout::Rows => format!("partial[{}][j]", count - 1),
             };
             let value = &code.values[&expr];
@@ -401,7 +407,9 @@ impl Unit<'_> {
             let _ = writeln!(stores, "            {name} = {value};");
             partials.insert(expr, name);
         }
-        if self.layout == Layout::Rows && count > 0 {
+        if late {
+            declarations.push_str(&self.late_partials("        double* restrict").0);
+        } else if self.layout == Layout::Rows && count > 0 {
             let _ = writeln!(declarations, "        double partial[{count}][GD_BLOCK];");
         }
         for (column, name, expr) in self.stored_terms(hook) {

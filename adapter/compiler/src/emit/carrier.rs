@@ -106,11 +106,12 @@ enum { GD_LANES = 12 };
 
 const CONTRIBUTOR: &str = r"/* What the carrier asks of a mechanism: to merge its partials, and to add its terms for `used` slots from `first` on, in
  * the n instances from `begin` on: in columns to sums, of which each slot has GD_BLOCK; in rows to these, which are
- * multiplied by `own` first, if there is one. `ordered`: one instance on each CV at most, in their order; u: where the
- * slots' ions begin. */
+ * multiplied by `own` first, if there is one; then follow the rows of u as they stood before. `ordered`: one instance on
+ * each CV at most, in their order; u: where the slots' ions begin. */
 typedef struct gd_contributor {
     void (*weigh)(arb_mechanism_ppack*, const gd_rows*);
-    void (*contribute)(arb_mechanism_ppack*, uint32_t, uint32_t, uint32_t, uint32_t, double*, const double*);
+    void (*contribute)(arb_mechanism_ppack*, uint32_t, uint32_t, uint32_t, uint32_t, double*, const double*,
+                       const double*);
     bool ordered;
     uint32_t u;
 } gd_contributor;
@@ -151,6 +152,10 @@ pub(super) fn emit(slots: &Slots, contributors: &[Contributor], layout: Layout) 
     if slots.clips() {
         let _ = writeln!(out, "#define GD_CLIP {}", PARAMETERS.len() + usize::from(diffuses));
     }
+    if layout == Layout::Rows {
+        let before = PARAMETERS.len() + usize::from(diffuses) + usize::from(slots.clips());
+        let _ = writeln!(out, "#define GD_READ {before}");
+    }
     out.push_str(CONTRIBUTOR);
     for Contributor { symbol, ordered, ions } in contributors {
         let _ = writeln!(out, "    {{{symbol}_weigh, {symbol}_contribute, {ordered}, {ions}}},");
@@ -179,6 +184,7 @@ pub(super) fn emit(slots: &Slots, contributors: &[Contributor], layout: Layout) 
         .map(|(n, u)| field(n, u, 0.0))
         .collect();
     parameters.extend(slots.clips().then(clip_parameter));
+    parameters.extend((layout == Layout::Rows).then(|| field(Names::READ, "", 1.0)));
     let mut states: Vec<Field> = SCRATCH.iter().map(|(n, u)| field(n, u, 0.0)).collect();
     let room = match layout {
         Layout::Columns => ROOM,
@@ -187,6 +193,7 @@ pub(super) fn emit(slots: &Slots, contributors: &[Contributor], layout: Layout) 
     states.extend((0..room).map(|i| field(&format!("room_{i}"), "", 0.0)));
     if layout == Layout::Rows {
         states.extend((0..rows::lanes(slots.names.len())).map(|k| field(&format!("gd__rows_{k}"), "", 0.0)));
+        states.push(field("gd__shown", "", 0.0));
     }
     if diffuses {
         states.extend((0..slots.names.len()).map(|k| field(&format!("fork_u_{k}"), "", 0.0)));

@@ -22,6 +22,12 @@ static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
     for (uint32_t k = 0; k < N_SLOTS; ++k) {
         const arb_ion_state u = pp->ion_states[k];
         for (int32_t i = 0; i < n; ++i) u.internal_concentration[u.index[i]] = 0.0;
+#ifdef GD_IN_ROWS
+        /* where u is not handed out, nobody shall take what is there for it */
+        for (int32_t i = 0; i < n; ++i) {
+            if (p[GD_READ][i] == 0.0) u.internal_concentration[u.index[i]] = NAN;
+        }
+#endif
 #ifdef GD_DIFFUSES
         memset(pp->state_vars[GD_FORK_U + k], 0, (size_t)n * sizeof(double));
 #endif

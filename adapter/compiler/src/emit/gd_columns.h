@@ -11,7 +11,7 @@ static void gd_add_terms(gd_report* report, const uint32_t begin, const uint32_t
     while (count > 0 && at[count - 1] >= (int32_t)(begin + n)) --count;
     if (count == 0) return;
     if (at[count - 1] - at[0] == (int32_t)(count - 1)) {
-        by->contribute(pp, next, count, first, used, sums + (at[0] - (int32_t)begin), NULL);
+        by->contribute(pp, next, count, first, used, sums + (at[0] - (int32_t)begin), NULL, NULL);
     } else {
         /* fetched, added to and brought back: the same roundings as in place, whichever cells share the arrays */
         double apart[GD_LANES * GD_BLOCK];
@@ -21,7 +21,7 @@ static void gd_add_terms(gd_report* report, const uint32_t begin, const uint32_t
                 apart[GD_BLOCK * l + j] = sums[GD_BLOCK * l + (uint32_t)at[j] - begin];
             }
         }
-        by->contribute(pp, next, count, first, used, apart, NULL);
+        by->contribute(pp, next, count, first, used, apart, NULL, NULL);
         for (uint32_t l = 0; l < used; ++l) {
             for (uint32_t j = 0; j < count; ++j) {
                 GD_ONE_BY_ONE;

@@ -22,7 +22,10 @@ GD_INLINE const double* gd_rows_of_u(const int32_t* at, const uint32_t n, const 
 /* A seed's slot, its column, and the column of its weight. */
 typedef struct gd_moved_by { uint32_t slot, seed, weight; } gd_moved_by;
 
-/* Which of `count` seeds are not 0 in all n instances of a block: their places, then -1; all, if the list is too short. */
+/* In a list of places, which ends with -1: all there are. */
+#define GD_ALL -2.0
+
+/* Which of `count` seeds are not 0 in all n instances of a block: their places; all, if the list is too short. */
 static void gd_list_moved(arb_mechanism_ppack* pp, const gd_moved_by* moved, const uint32_t count, double* list,
                           const uint32_t begin, const uint32_t n) {
     uint32_t found = 0;
@@ -32,7 +35,7 @@ static void gd_list_moved(arb_mechanism_ppack* pp, const gd_moved_by* moved, con
         ++found;
     }
     if (found < n) list[found] = -1.0;
-    if (found > n) list[0] = -2.0;
+    if (found > n) list[0] = GD_ALL;
 }
 
 /* Adds what up to four slots, side by side, get from their seeds. `taken`: which of them, by bits. */
@@ -63,7 +66,7 @@ static void gd_add_moved(arb_mechanism_ppack* pp, const gd_moved_by* moved, cons
                          double* rows, const int diverges) {
     const uint32_t block = begin / GD_BLOCK * GD_BLOCK, left = pp->width - block;
     const double* list = lists + block;
-    const int all = list[0] == -2.0;
+    const int all = list[0] == GD_ALL;
     const uint32_t listed = all ? count : left < GD_BLOCK ? left : GD_BLOCK;
     double of[4][GD_BLOCK];
     uint32_t quad = 0, taken = 0;

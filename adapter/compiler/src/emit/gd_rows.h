@@ -10,6 +10,17 @@ static void gd_show_rows(arb_mechanism_ppack* pp) {
 static void gd_begin_rows(arb_mechanism_ppack* pp) {
     gd_show_rows(pp);
     memset(gd_u.rows, 0, GD_ROW_COLUMNS * sizeof(double) * pp->width);
+    const double* read = pp->parameters[GD_READ];
+    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
+        const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
+        double* shown = pp->state_vars[GD_SHOWN] + begin;
+        uint32_t found = 0;
+        for (uint32_t j = 0; j < n; ++j) {
+            if (read[begin + j] != 0.0) shown[found++] = j;
+        }
+        if (found < n) shown[found] = -1.0;
+        else shown[0] = GD_ALL;
+    }
 }
 
 /* Rows of u from `scaled` up to `end`: what is left of u in the right-hand side. */
@@ -27,19 +38,25 @@ GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_t
     const double decay = gd_decay(pp->globals[0], pp->dt);
     const uint32_t width = pp->width;
     uint32_t scaled = 0;
+    double before[GD_LANES * GD_BLOCK];
     for (uint32_t r = 0; r < rows->count; ++r) rows->reports[r].next = 0;
-    for (uint32_t end = GD_BLOCK; end < width + GD_BLOCK; end += GD_BLOCK) {
+    for (uint32_t start = 0; start < width; start += GD_BLOCK) {
+        const uint32_t end = width - start < GD_BLOCK ? width : start + GD_BLOCK;
+        const double* us = tree->rhs + (size_t)lanes * start;
+        /* one of several finds u scaled already, or a right-hand side in its place */
+        if (rows->count > 1) us = memcpy(before, us, (size_t)lanes * (end - start) * sizeof(double));
         for (uint32_t r = 0; r < rows->count; ++r) {
             gd_report* report = &rows->reports[r];
             const gd_contributor* by = &gd_contributors[report->by];
             const int32_t* at = report->pp->ion_states[by->u].index;
             while (by->ordered && report->next < report->pp->width && (uint32_t)at[report->next] < end) {
-                /* a run of CVs side by side, within a block of instances */
+                /* a run of CVs side by side, within a block of instances, and one of CVs for the sake of the copy */
                 const uint32_t begin = report->next, i = (uint32_t)at[begin];
                 uint32_t stop = (begin / GD_BLOCK + 1) * GD_BLOCK, n = 1;
                 if (stop > report->pp->width) stop = report->pp->width;
                 if (at[stop - 1] - at[begin] == (int32_t)(stop - 1 - begin)) n = stop - begin;
                 else while (begin + n < stop && at[begin + n] == at[begin] + (int32_t)n) ++n;
+                if (n > end - i) n = end - i;
                 const double* own = NULL;
                 if (i >= scaled) {
                     gd_scale_rows(rows, tree->rhs, scaled, i, lanes);
@@ -48,7 +65,8 @@ GD_INLINE void gd_carry(arb_mechanism_ppack* pp, const gd_rows* rows, const gd_t
                 } else {
                     scaled = gd_scale_rows(rows, tree->rhs, scaled, i + n, lanes);
                 }
-                by->contribute(report->pp, begin, n, first, used, tree->rhs + (size_t)lanes * i, own);
+                by->contribute(report->pp, begin, n, first, used, tree->rhs + (size_t)lanes * i, own,
+                               us + (size_t)lanes * (i - start));
                 report->next += n;
             }
         }

@@ -3,8 +3,9 @@ enum { GD_V_PREV, GD_G_SUM, GD_INVERSE, GD_FACTOR, GD_CHAINED, GD_FORK_INVERSE, 
        GD_OWN, GD_AREA, GD_FALLEN, GD_ROOM };
 #ifdef GD_IN_ROWS
 /* Room for the right-hand sides of forks, of which there are at most half as many as CVs; then u, whose rows are
- * right-hand sides while the tree is solved. */
-enum { GD_U = GD_ROOM + 6, GD_COLUMNS = GD_U + GD_ROW_COLUMNS };
+ * right-hand sides while the tree is solved; in which CVs of a block it is handed out; and, in
+ * the first number, whether CVs have several contributors. */
+enum { GD_U = GD_ROOM + 6, GD_SHOWN = GD_U + GD_ROW_COLUMNS, GD_SHARED, GD_COLUMNS };
 #else
 enum { GD_COLUMNS = GD_ROOM + 18 };
 #endif
@@ -180,7 +181,7 @@ static void gd_add_scattered(const gd_report* report, const uint32_t first, cons
         const int32_t* at = pp->ion_states[by->u].index + begin;
         double apart[GD_LANES * GD_BLOCK];
         for (uint32_t l = 0; l < used; ++l) memset(apart + GD_BLOCK * l, 0, n * sizeof(double));
-        by->contribute(pp, begin, n, first, used, apart, NULL);
+        by->contribute(pp, begin, n, first, used, apart, NULL, NULL);
         for (uint32_t j = 0; j < n; ++j) {
             if ((uint32_t)at[j] >= cvs) continue;
             for (uint32_t l = 0; l < used; ++l) rhs[lanes * (uint32_t)at[j] + l] += apart[GD_BLOCK * l + j];
@@ -191,6 +192,19 @@ static void gd_add_scattered(const gd_report* report, const uint32_t first, cons
 /* The solutions, faded, to where everybody finds them. */
 static void gd_hand_out(arb_mechanism_ppack* pp, const double* rhs, const double decay, const uint32_t begin,
                         const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
+#ifdef GD_IN_ROWS
+    const double* const shown = pp->state_vars[GD_SHOWN] + begin;
+    if (shown[0] != GD_ALL) {
+        for (uint32_t s = 0; s < n && shown[s] >= 0.0; ++s) {
+            const uint32_t j = (uint32_t)shown[s];
+            for (uint32_t l = 0; l < used; ++l) {
+                const arb_ion_state us = pp->ion_states[first + l];
+                us.internal_concentration[us.index[begin + j]] = decay * rhs[lanes * j + l];
+            }
+        }
+        return;
+    }
+#endif
     for (uint32_t l0 = 0; l0 < used; l0 += 4) {
         double apart[4][GD_BLOCK], *to[4];
         for (uint32_t l = 0; l < 4; ++l) {

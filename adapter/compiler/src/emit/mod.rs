@@ -9,6 +9,7 @@ mod kernel;
 mod law;
 mod mechanism;
 pub mod nmodl;
+mod row_terms;
 mod rows;
 mod single;
 mod slots;
@@ -60,6 +61,9 @@ impl Names {
 
     /// The bound on sensitivities, of a mechanism and of the carrier.
     pub const CLIP: &str = "gd__clip";
+    /// A parameter of the carrier in rows ([`Layout::Rows`]), 1 by default: 0 where nobody reads ∂V/∂slot by the name of its
+    /// ion, so that it need not be put there. Density mechanisms find it in its rows.
+    pub const READ: &str = "gd__read";
     /// When control begins, ms.
     pub const BEGIN: &str = "gd__begin";
     /// What is left of that time, ms.

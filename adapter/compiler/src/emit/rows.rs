@@ -37,20 +37,18 @@ pub(super) fn shared(slots: usize, layout: Layout) -> String {
 }
 
 /// Arithmetic on single numbers as that on four.
-fn by_quads(text: &str) -> String {
+pub(super) fn by_quads(text: &str) -> String {
     text.replace("gd_fma(", "gd_row_fma(")
         .replace("gd_moved(", "gd_row_moved(")
 }
 
-/// A loop over the rows of right-hand sides under a condition: what `x[l]` becomes, four by four.
-fn row_loop(condition: &str, row: &str, becomes: &str) -> String {
-    format!(
-        "    for (uint32_t j = 0; {condition} && j < n; ++j) {{
-        double* x = to + (size_t)lanes * j;
-{row}        for (uint32_t l = 0; l < lanes; l += 4) gd_store(x + l, {becomes});
-    }}
-"
-    )
+/// What a hook does to a row, quad by quad: what is read for a row and for a quad, what becomes of it, and of which states.
+pub(super) struct RowStep {
+    pub(super) pointers: String,
+    pub(super) loads: String,
+    pub(super) lines: String,
+    pub(super) sets: Vec<usize>,
+    reads_u: bool,
 }
 
 impl Unit<'_> {
@@ -177,18 +175,21 @@ impl Unit<'_> {
     }
 
     /// The first slot of the chunk that is not full, and its lanes; a loop over all full ones comes before.
-    fn chunks(&self) -> (usize, usize) {
+    pub(super) fn chunks(&self) -> (usize, usize) {
         let full = self.n_slots() / LANES * LANES;
         (full, lanes(self.n_slots() - full))
     }
 
     /// Name of the function that works through rows in a hook.
-    fn row_function(&self, hook: Hook) -> String {
+    pub(super) fn row_function(&self, hook: Hook) -> String {
         format!("{}_{}_rows", Names::symbol(&self.name), hook_name(hook))
     }
 
     /// In place of the second loop: all chunks of a block.
     pub(super) fn row_calls(&self, hook: Hook) -> String {
+        if self.puts_off(hook) {
+            return String::new();
+        }
         let (name, (rest, lanes)) = (self.row_function(hook), self.chunks());
         let all = |indent: &str, decay: &str| {
             let mut text = String::new();
@@ -211,12 +212,8 @@ impl Unit<'_> {
         }
     }
 
-    /// The function itself; precedes the hook.
-    pub(super) fn row_loop(&self, hook: Hook, sums: &[(Output, Partials)], partials: &PartialText) -> String {
-        if self.layout != Layout::Rows || self.tangent.is_none() || sums.is_empty() {
-            return String::new();
-        }
-        let active = self.active_count();
+    /// What a hook does to a row.
+    pub(super) fn row_step(&self, hook: Hook, sums: &[(Output, Partials)], partials: &PartialText) -> RowStep {
         let reads = |leaf: Leaf| sums.iter().flat_map(|(_, sum)| sum).any(|&(l, _)| l == leaf);
         let (mut pointers, mut loads, mut lines) = (String::new(), String::new(), String::new());
         let mut named: Vec<usize> = Vec::new();
@@ -246,13 +243,17 @@ impl Unit<'_> {
         let quads: PartialText = (used.iter().enumerate())
             .map(|(k, &expr)| (expr, format!("p{k}")))
             .collect();
+        let mut sets = Vec::new();
         for &(output, ref sum) in sums {
             if let Output::State(s) = output {
                 let total = match self.total(hook, output, sum, &quads).as_str() {
                     "0.0" => "gd_all(0.0)".into(),
                     total => by_quads(total),
                 };
-                let _ = writeln!(lines, "            gd_store(w_{} + l, {total});", self.state_name(s));
+                let name = self.state_name(s);
+                let _ = writeln!(lines, "            const gd_row new_{name} = {total};");
+                let _ = writeln!(lines, "            gd_store(w_{name} + l, new_{name});");
+                sets.push(s);
             }
         }
         for (partial, quad) in partials
@@ -261,36 +262,72 @@ impl Unit<'_> {
         {
             let _ = writeln!(pointers, "        const gd_row {quad} = gd_all({partial});");
         }
+        let reads_u = reads(Leaf::Voltage);
+        RowStep {
+            pointers,
+            loads,
+            lines,
+            sets,
+            reads_u,
+        }
+    }
+
+    /// Where the rows of a block are.
+    pub(super) fn rows_here(&self, qualifier: &str) -> String {
+        format!(
+            "    {qualifier} rows = pp->state_vars[{}] + {} * ((size_t)first * pp->width + (size_t)lanes * begin);\n",
+            self.mechanism.states.len(),
+            self.active_count()
+        )
+    }
+
+    /// The function itself; precedes the hook, or for a step put off what the carrier calls.
+    pub(super) fn row_loop(&self, hook: Hook, sums: &[(Output, Partials)], partials: &PartialText) -> String {
+        if self.layout != Layout::Rows || self.tangent.is_none() || sums.is_empty() {
+            return String::new();
+        }
+        let step = self.row_step(hook, sums, partials);
+        let late = self.puts_off(hook);
         let (mut at, mut u) = (String::new(), "");
-        if reads(Leaf::Voltage) {
-            at = format!(
-                "    double buffer[GD_LANES * GD_BLOCK];\n    const double* const us = gd_rows_of_u({}.index + begin, n, first, lanes, buffer);\n",
-                self.carrier_ion("0")
-            );
+        if step.reads_u {
             u = "            const gd_row u = gd_load(us + (size_t)lanes * j + l);\n";
+            if !late {
+                at = format!(
+                    "    double buffer[GD_LANES * GD_BLOCK];\n    const double* const us = gd_rows_of_u({}.index + begin, n, first, lanes, buffer);\n",
+                    self.carrier_ion("0")
+                );
+            }
+        }
+        let (mut given, mut after) = ("double (*partial)[GD_BLOCK], ", "");
+        if late {
+            (given, after) = ("const double* us, ", "    (void)us;\n");
+            at = self.late_partials("    const double* const").0;
         }
         format!(
             "GD_INLINE void {}(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n,
-        double (*partial)[GD_BLOCK], const double kept, const uint32_t first, const uint32_t lanes) {{
+        {given}const double kept, const uint32_t first, const uint32_t lanes) {{
     const gd_row decay = gd_all(kept);
-    double* const rows = pp->state_vars[{}] + {active} * ((size_t)first * pp->width + (size_t)lanes * begin);
-{at}    for (uint32_t j = 0; j < n; ++j) {{
-        double* row = rows + {active} * (size_t)lanes * j;
-{pointers}        for (uint32_t l = 0; l < lanes; l += 4) {{
-{u}{loads}{lines}        }}
+{}{at}    for (uint32_t j = 0; j < n; ++j) {{
+        double* row = rows + {} * (size_t)lanes * j;
+{}        for (uint32_t l = 0; l < lanes; l += 4) {{
+{u}{}{}        }}
     }}
 {}    (void)decay;
-}}
+{after}}}
 
 ",
             self.row_function(hook),
-            self.mechanism.states.len(),
+            self.rows_here("double* const"),
+            self.active_count(),
+            step.pointers,
+            step.loads,
+            step.lines,
             self.seeds_of_rows(hook, sums, partials)
         )
     }
 
     /// For each parameter that slots move, a loop over these slots.
-    fn seeds_of_rows(&self, hook: Hook, sums: &[(Output, Partials)], partials: &PartialText) -> String {
+    pub(super) fn seeds_of_rows(&self, hook: Hook, sums: &[(Output, Partials)], partials: &PartialText) -> String {
         let mut text = String::new();
         let active = self.active_count();
         for (parameter, moved, count) in self.moved_parameters() {
@@ -332,139 +369,6 @@ impl Unit<'_> {
             );
         }
         text
-    }
-
-    /// The mechanism's terms in the carrier's equations, added to the rows of a chunk.
-    pub(super) fn contribution_in_rows(&self, terms: &[Term]) -> String {
-        let symbol = Names::symbol(&self.name);
-        let active = self.active_count();
-        let (mut weights, mut pointers, mut sum) = (String::new(), String::new(), None);
-        for term in terms {
-            let Some(column) = term.weight() else { continue };
-            let name = self.leaf_name(term.leaf);
-            let Leaf::State(s) = term.leaf else { continue };
-            let place = self.active(s as usize).unwrap_or(0);
-            let _ = writeln!(
-                pointers,
-                "        const double* d_{name} = row + {place} * (size_t)lanes;"
-            );
-            let _ = writeln!(
-                weights,
-                "    const double* const w_{name}__at = pp->state_vars[{column}] + begin;"
-            );
-            let _ = writeln!(pointers, "        const gd_row w_{name} = gd_all(w_{name}__at[j]);");
-            sum = Some(self.plus_weighed(sum, term, &format!("w_{name}"), &format!("gd_load(d_{name} + l)")));
-        }
-        let mut out = format!(
-            "GD_INLINE void {symbol}_add(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,
-        const uint32_t lanes, double* restrict to, const double* own) {{
-{weights}",
-        );
-        let rows = format!(
-            "    const double* const rows = pp->state_vars[{}] + {active} * ((size_t)first * pp->width + (size_t)lanes * begin);\n",
-            self.mechanism.states.len()
-        );
-        let row = format!("        const double* row = rows + {active} * (size_t)lanes * j;\n{pointers}");
-        let (rows, row) = if sum.is_some() { (rows, row) } else { Default::default() };
-        let (first, again) = match sum {
-            Some(sum) => {
-                let sum = by_quads(&sum);
-                (
-                    format!("gd_all(own[j]) * gd_load(x + l) + {sum}"),
-                    format!("gd_load(x + l) + {sum}"),
-                )
-            }
-            None => ("gd_all(own[j]) * gd_load(x + l)".into(), String::new()),
-        };
-        let _ = write!(out, "{rows}{}", row_loop("own", &row, &first));
-        if !again.is_empty() {
-            out.push_str(&row_loop("!own", &row, &again));
-        }
-        out.push_str(&self.listed_seeds(terms));
-        let _ = write!(
-            out,
-            "}}
-
-static void {symbol}_contribute(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,
-        const uint32_t used, double* to, const double* own) {{
-"
-        );
-        let (rest, lanes) = self.chunks();
-        if rest > 0 {
-            let _ = writeln!(
-                out,
-                "    if (used == GD_LANES) {symbol}_add(pp, begin, n, first, GD_LANES, to, own);"
-            );
-        }
-        if lanes > 0 {
-            let _ = writeln!(
-                out,
-                "    if (used < GD_LANES) {symbol}_add(pp, begin, n, first, {lanes}, to, own);"
-            );
-        }
-        out.push_str("}\n\n");
-        out
-    }
-
-    /// The seeds of the terms: slot, column of the seed, column of the weight; and whether a weight may be infinite.
-    fn moved_terms(&self, terms: &[Term]) -> (Vec<String>, bool) {
-        let (mut rows, mut diverges) = (Vec::new(), false);
-        for term in terms {
-            let (Leaf::Parameter(parameter), Some(weight)) = (term.leaf, term.weight()) else {
-                continue;
-            };
-            for (slot, of, column) in self.seed_columns() {
-                if of == parameter as usize {
-                    rows.push(format!("{{{slot}, {column}, {weight}}}"));
-                    diverges |= self.diverges(term);
-                }
-            }
-        }
-        (rows, diverges)
-    }
-
-    /// The state column that lists, block by block, which seeds are not 0 everywhere: most slots move a parameter in a
-    /// part of the cell only.
-    fn list_column(&self) -> usize {
-        self.mechanism.states.len() + self.sensitivity_columns() + self.term_columns().len()
-    }
-
-    /// That column's field; it exists in rows only, where seeds change between runs alone.
-    pub(super) fn list_field(&self) -> Option<String> {
-        let listed = self.layout == Layout::Rows && !self.moved_terms(&self.terms()).0.is_empty();
-        listed.then(|| "gd__moved".into())
-    }
-
-    /// The table of seeds, which precedes the hooks, and what writes a block's list at INITIAL.
-    pub(super) fn seed_list(&self) -> Option<(String, String)> {
-        self.list_field()?;
-        let (moved, _) = self.moved_terms(&self.terms());
-        let symbol = Names::symbol(&self.name);
-        let table = format!(
-            "static const gd_moved_by {symbol}_moved[] = {{{}}};\n\n",
-            moved.join(", ")
-        );
-        let writes = format!(
-            "        gd_list_moved(pp, {symbol}_moved, {}, pp->state_vars[{}] + begin, begin, n);\n",
-            moved.len(),
-            self.list_column()
-        );
-        Some((table, writes))
-    }
-
-    /// Adds weights times seeds to rows.
-    fn listed_seeds(&self, terms: &[Term]) -> String {
-        let (moved, diverges) = self.moved_terms(terms);
-        if moved.is_empty() {
-            return String::new();
-        }
-        format!(
-            "    gd_add_moved(pp, {}_moved, {}, pp->state_vars[{}], begin, n, first, lanes, to, {});\n",
-            Names::symbol(&self.name),
-            moved.len(),
-            self.list_column(),
-            i32::from(diverges)
-        )
     }
 
     /// Parameters that slots move, with the table of slots and seed columns in C, and its length.

@@ -135,6 +135,7 @@ impl Unit<'_> {
             .map(|(_, name, _)| field(format!("gd__{name}")))
             .collect();
         states.extend(self.list_field().map(field));
+        states.extend(self.late_fields().into_iter().map(field));
         if let Some((_, slots)) = self.tangent {
             for slot in &slots.names {
                 for leaf in self.fleeting() {
@@ -199,8 +200,9 @@ impl Unit<'_> {
         let symbol = Names::symbol(&self.name);
         let _ = writeln!(
             out,
-            "static void {symbol}_contribute(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,\n        const uint32_t used, double* restrict sums, const double* own) {{
-    (void)own;"
+            "static void {symbol}_contribute(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,\n        const uint32_t used, double* restrict sums, const double* own, const double* us) {{
+    (void)own;
+    (void)us;"
         );
         let (mut pointers, mut sum) = (String::new(), None);
         for term in &terms {

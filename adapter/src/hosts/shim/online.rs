@@ -39,7 +39,11 @@ impl ShimHost {
             (Some(_) | None, Variant::Plain) | (None, Variant::Augmented) => self.plain.clone(),
         };
         let setup = &*self.setup;
-        setup.set(&mut simulation, variant, &plan.values())?;
+        let probes = match variant {
+            Variant::Augmented => &setup.value_probes.1,
+            Variant::Plain => &setup.value_probes.0,
+        };
+        setup.set(&mut simulation, variant, &plan.values(), probes)?;
         let painted = plan.law_paintings();
         for one in &painted {
             let n = simulation.instances(one.cell, &one.mechanism)?.len();
@@ -70,10 +74,6 @@ impl ShimHost {
         let mut samples = Samples {
             n_probes: plan.probes.len(),
             ..Samples::default()
-        };
-        let probes = match variant {
-            Variant::Augmented => &setup.value_probes.1,
-            Variant::Plain => &setup.value_probes.0,
         };
         let time = &plan.experiment.simulation;
         simulation.run_controlled(

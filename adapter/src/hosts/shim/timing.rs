@@ -49,11 +49,6 @@ impl ShimHost {
         let variant = if augmented { variant } else { Variant::Plain };
         let settable = self.has_sensitivities();
         let (setup, simulation, _) = self.parts(variant);
-        if settable {
-            setup.set(simulation, variant, x)?;
-        } else {
-            simulation.reset();
-        }
         let n_slots = if augmented { setup.n_slots } else { 0 };
         let mut probes = if augmented {
             setup.value_probes.1.clone()
@@ -66,6 +61,11 @@ impl ShimHost {
         if augmented {
             probes.extend(setup.sensitivity_probes.iter().map(|(_, p)| p.clone()));
             of.extend(setup.sensitivity_probes.iter().map(|(k, _)| (k / n_slots, k % n_slots)));
+        }
+        if settable {
+            setup.set(simulation, variant, x, &probes)?;
+        } else {
+            simulation.reset();
         }
         let mut timing = Timing {
             seconds: 0.0,

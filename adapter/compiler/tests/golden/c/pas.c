@@ -192,8 +192,9 @@ static void mech_gd_pas_weigh(arb_mechanism_ppack* pp, const gd_rows* rows) {
 }
 
 static void mech_gd_pas_contribute(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,
-        const uint32_t used, double* restrict sums, const double* own) {
+        const uint32_t used, double* restrict sums, const double* own, const double* us) {
     (void)own;
+    (void)us;
     static const uint32_t moved_p_g[][2] = {{0, 2}};
     for (uint32_t m = 0; m < 1; ++m) {
         const uint32_t l = moved_p_g[m][0] - first;
@@ -252,11 +253,12 @@ static arb_mechanism_interface* mech_gd_pas_interface(void) {
 #define N_SLOTS 1u
 /* What the carrier asks of a mechanism: to merge its partials, and to add its terms for `used` slots from `first` on, in
  * the n instances from `begin` on: in columns to sums, of which each slot has GD_BLOCK; in rows to these, which are
- * multiplied by `own` first, if there is one. `ordered`: one instance on each CV at most, in their order; u: where the
- * slots' ions begin. */
+ * multiplied by `own` first, if there is one; then follow the rows of u as they stood before. `ordered`: one instance on
+ * each CV at most, in their order; u: where the slots' ions begin. */
 typedef struct gd_contributor {
     void (*weigh)(arb_mechanism_ppack*, const gd_rows*);
-    void (*contribute)(arb_mechanism_ppack*, uint32_t, uint32_t, uint32_t, uint32_t, double*, const double*);
+    void (*contribute)(arb_mechanism_ppack*, uint32_t, uint32_t, uint32_t, uint32_t, double*, const double*,
+                       const double*);
     bool ordered;
     uint32_t u;
 } gd_contributor;
@@ -270,8 +272,9 @@ enum { GD_V_PREV, GD_G_SUM, GD_INVERSE, GD_FACTOR, GD_CHAINED, GD_FORK_INVERSE, 
        GD_OWN, GD_AREA, GD_FALLEN, GD_ROOM };
 #ifdef GD_IN_ROWS
 /* Room for the right-hand sides of forks, of which there are at most half as many as CVs; then u, whose rows are
- * right-hand sides while the tree is solved. */
-enum { GD_U = GD_ROOM + 6, GD_COLUMNS = GD_U + GD_ROW_COLUMNS };
+ * right-hand sides while the tree is solved; in which CVs of a block it is handed out; and, in
+ * the first number, whether CVs have several contributors. */
+enum { GD_U = GD_ROOM + 6, GD_SHOWN = GD_U + GD_ROW_COLUMNS, GD_SHARED, GD_COLUMNS };
 #else
 enum { GD_COLUMNS = GD_ROOM + 18 };
 #endif
@@ -447,7 +450,7 @@ static void gd_add_scattered(const gd_report* report, const uint32_t first, cons
         const int32_t* at = pp->ion_states[by->u].index + begin;
         double apart[GD_LANES * GD_BLOCK];
         for (uint32_t l = 0; l < used; ++l) memset(apart + GD_BLOCK * l, 0, n * sizeof(double));
-        by->contribute(pp, begin, n, first, used, apart, NULL);
+        by->contribute(pp, begin, n, first, used, apart, NULL, NULL);
         for (uint32_t j = 0; j < n; ++j) {
             if ((uint32_t)at[j] >= cvs) continue;
             for (uint32_t l = 0; l < used; ++l) rhs[lanes * (uint32_t)at[j] + l] += apart[GD_BLOCK * l + j];
@@ -458,6 +461,19 @@ static void gd_add_scattered(const gd_report* report, const uint32_t first, cons
 /* The solutions, faded, to where everybody finds them. */
 static void gd_hand_out(arb_mechanism_ppack* pp, const double* rhs, const double decay, const uint32_t begin,
                         const uint32_t n, const uint32_t first, const uint32_t used, const uint32_t lanes) {
+#ifdef GD_IN_ROWS
+    const double* const shown = pp->state_vars[GD_SHOWN] + begin;
+    if (shown[0] != GD_ALL) {
+        for (uint32_t s = 0; s < n && shown[s] >= 0.0; ++s) {
+            const uint32_t j = (uint32_t)shown[s];
+            for (uint32_t l = 0; l < used; ++l) {
+                const arb_ion_state us = pp->ion_states[first + l];
+                us.internal_concentration[us.index[begin + j]] = decay * rhs[lanes * j + l];
+            }
+        }
+        return;
+    }
+#endif
     for (uint32_t l0 = 0; l0 < used; l0 += 4) {
         double apart[4][GD_BLOCK], *to[4];
         for (uint32_t l = 0; l < 4; ++l) {
@@ -550,7 +566,7 @@ static void gd_add_terms(gd_report* report, const uint32_t begin, const uint32_t
     while (count > 0 && at[count - 1] >= (int32_t)(begin + n)) --count;
     if (count == 0) return;
     if (at[count - 1] - at[0] == (int32_t)(count - 1)) {
-        by->contribute(pp, next, count, first, used, sums + (at[0] - (int32_t)begin), NULL);
+        by->contribute(pp, next, count, first, used, sums + (at[0] - (int32_t)begin), NULL, NULL);
     } else {
         /* fetched, added to and brought back: the same roundings as in place, whichever cells share the arrays */
         double apart[GD_LANES * GD_BLOCK];
@@ -560,7 +576,7 @@ static void gd_add_terms(gd_report* report, const uint32_t begin, const uint32_t
                 apart[GD_BLOCK * l + j] = sums[GD_BLOCK * l + (uint32_t)at[j] - begin];
             }
         }
-        by->contribute(pp, next, count, first, used, apart, NULL);
+        by->contribute(pp, next, count, first, used, apart, NULL, NULL);
         for (uint32_t l = 0; l < used; ++l) {
             for (uint32_t j = 0; j < count; ++j) {
                 GD_ONE_BY_ONE;
@@ -718,6 +734,12 @@ static void mech_gd0_cable_init(arb_mechanism_ppack* pp) {
     for (uint32_t k = 0; k < N_SLOTS; ++k) {
         const arb_ion_state u = pp->ion_states[k];
         for (int32_t i = 0; i < n; ++i) u.internal_concentration[u.index[i]] = 0.0;
+#ifdef GD_IN_ROWS
+        /* where u is not handed out, nobody shall take what is there for it */
+        for (int32_t i = 0; i < n; ++i) {
+            if (p[GD_READ][i] == 0.0) u.internal_concentration[u.index[i]] = NAN;
+        }
+#endif
 #ifdef GD_DIFFUSES
         memset(pp->state_vars[GD_FORK_U + k], 0, (size_t)n * sizeof(double));
 #endif
