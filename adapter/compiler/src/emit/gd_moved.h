@@ -2,10 +2,9 @@
 static _Thread_local struct { double* rows; uint32_t cvs; } gd_u;
 
 /* gd_moved, four at a time. */
+typedef long long gd_row_mask __attribute__((vector_size(32)));
 GD_INLINE gd_row gd_row_moved(const gd_row d, const gd_row w) {
-    gd_row r;
-    for (int l = 0; l < 4; ++l) r[l] = gd_moved(d[l], w[l]);
-    return r;
+    return (gd_row)((gd_row_mask)(d * w) & (gd_row_mask)(w != 0.0));
 }
 
 /* Rows of u for n instances: where they are, if side by side, or fetched. */

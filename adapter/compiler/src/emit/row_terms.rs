@@ -29,7 +29,7 @@ impl Unit<'_> {
     /// is what the carrier reads, so they are passed over once and not twice. `advance_state` keeps the partials.
     pub(super) fn puts_off(&self, hook: Hook) -> bool {
         let works = |layout| layout == Layout::Rows && !self.own_sums(hook).is_empty();
-        hook == Hook::Advance && works(self.layout) && !self.terms().is_empty()
+        hook == Hook::Advance && works(self.layout) && !self.terms().is_empty() && !self.is_dense(hook)
     }
 
     /// The state columns of a step put off: first the factor by which the rows fade, 0 while there is none to make, in

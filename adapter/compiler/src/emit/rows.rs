@@ -185,6 +185,14 @@ impl Unit<'_> {
         format!("{}_{}_rows", Names::symbol(&self.name), hook_name(hook))
     }
 
+    /// Whether states depend on so many others that a row's step is work rather than traffic: then it has one loop, faded or
+    /// not, lest the C takes long to compile, and is not put off, since the partials are as much as the rows.
+    pub(super) fn is_dense(&self, hook: Hook) -> bool {
+        let sums = self.own_sums(hook);
+        let partials: BTreeSet<ExprId> = sums.iter().flat_map(|(_, sum)| sum).map(|&(_, expr)| expr).collect();
+        partials.len() > 4 * self.active_count()
+    }
+
     /// In place of the second loop: all chunks of a block.
     pub(super) fn row_calls(&self, hook: Hook) -> String {
         if self.puts_off(hook) {
@@ -204,7 +212,9 @@ impl Unit<'_> {
             }
             text
         };
-        if self.forgets(hook) {
+        if self.forgets(hook) && self.is_dense(hook) {
+            all("        ", "decay")
+        } else if self.forgets(hook) {
             let (kept, fading) = (all("            ", "1.0"), all("            ", "decay"));
             format!("        if (decay == 1.0) {{\n{kept}        }} else {{\n{fading}        }}\n")
         } else {
