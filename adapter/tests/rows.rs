@@ -136,18 +136,42 @@ fn whoever_asks_for_a_place_is_told() {
     let recorded = |plan: &Plan, name: &str| -> Vec<Vec<u64>> {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rows-{name}-catalogue.so"));
         let mut host = ShimHost::new(plan, &path).expect("a host");
-        let mut at = |pos: f64| {
-            let kind = ProbeKind::IonInternal {
+        let mut at = |cv: usize| {
+            let kind = ProbeKind::IonInternalInterpolated {
                 ion: Names::voltage_ion("gpas"),
-                at: Location { branch: 0, pos },
+                weights: vec![(cv, 1.0)],
             };
             let probe = Probe { cell: 0, kind };
             let samples = host.record(&plan.values(), 3.0, true, &[probe]).expect("a run");
             let values: Vec<u64> = samples.probe(0).map(|u| (u + 0.0).to_bits()).collect();
-            assert!(values.iter().any(|&u| u != 0), "{name}: nothing moves at {pos}");
+            assert!(values.iter().any(|&u| u != 0), "{name}: nothing moves at {cv}");
             values
         };
-        [0.05, 0.95, 0.05].map(&mut at).to_vec()
+        [0, 3, 0].map(&mut at).to_vec()
     };
     assert_eq!(recorded(&plan, "places"), recorded(&columns, "places-columns"));
+}
+
+/// States may be called what C calls others.
+#[test]
+fn names_of_states_do_not_clash() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clash.mod");
+    let source = "NEURON { SUFFIX clash NONSPECIFIC_CURRENT i RANGE g }
+PARAMETER { g = 0.0001 (S/cm2) }
+ASSIGNED { v (mV) i (mA/cm2) }
+STATE { m s_m }
+BREAKPOINT { SOLVE states METHOD cnexp i = g*m*s_m*(v + 60) }
+INITIAL { m = 0.1 s_m = 0.2 }
+DERIVATIVE states {
+    m' = (1/(1 + exp(-(v + 40)/10)) - m)/5
+    s_m' = (1/(1 + exp(-(v + 50)/10)) - s_m)/3
+}
+";
+    fs::write(&file, source).expect("a writable folder");
+    let plan = channels(|json| {
+        let push = |list: &mut Value, value: Value| list.as_array_mut().expect("a list").push(value);
+        push(&mut json["mechanisms"], json!(file));
+        push(&mut json["cells"][0]["paint"], json!({"mechanism": "clash"}));
+    });
+    same(&plan, "clash");
 }

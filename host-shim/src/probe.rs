@@ -104,7 +104,8 @@ pub enum ProbeKind {
         parameter: String,
     },
     /// Σ w·Xi over CVs of the cell. graddiff's carriers keep ∂V/∂θ in the internal concentration of a made-up ion; with
-    /// the weights of a voltage probe this is that probe's sensitivity.
+    /// the weights of a voltage probe this is that probe's sensitivity. Where sensitivities are in rows and the carrier's
+    /// `gd__read` is 0, NaN stands there.
     IonInternalInterpolated {
         /// The ion.
         ion: String,

@@ -14,7 +14,7 @@ use crate::ir::graph::{ExprId, Leaf};
 use crate::ir::mechanism::Hook;
 
 /// A loop over the rows of right-hand sides under a condition: what `x[l]` becomes, four by four.
-fn row_loop(condition: &str, row: &str, becomes: &str) -> String {
+fn sum_loop(condition: &str, row: &str, becomes: &str) -> String {
     format!(
         "    for (uint32_t j = 0; {condition} && j < n; ++j) {{
         double* x = to + (size_t)lanes * j;
@@ -32,8 +32,8 @@ impl Unit<'_> {
         hook == Hook::Advance && works(self.layout) && !self.terms().is_empty() && !self.is_dense(hook)
     }
 
-    /// The state columns of a step put off: first the factor by which the rows fade, 0 while there is none to make, in
-    /// their first number; then the partials.
+    /// The state columns of a step put off: first the factor by which the rows fade, negative while there is none to make,
+    /// in their first number; then the partials.
     fn late_columns(&self) -> (usize, Vec<(usize, String, ExprId)>) {
         let first = self.list_column() + usize::from(self.list_field().is_some());
         let mut partials: Vec<(usize, String, ExprId)> = Vec::new();
@@ -70,7 +70,7 @@ impl Unit<'_> {
     /// What a hook says of a step put off, after its loop.
     pub(super) fn late_note(&self, hook: Hook) -> String {
         let note = match hook {
-            Hook::Init => "0.0",
+            Hook::Init => "-1.0",
             Hook::Advance if self.forgets(hook) => "decay",
             Hook::Advance => "1.0",
             Hook::Currents | Hook::NetReceive | Hook::PostEvent => return String::new(),
@@ -95,9 +95,12 @@ impl Unit<'_> {
             let (s, name) = (s as usize, self.leaf_name(term.leaf));
             let _ = writeln!(
                 weights,
-                "    const double* const w_{name}__at = pp->state_vars[{column}] + begin;"
+                "    const double* const weight_{name}__at = pp->state_vars[{column}] + begin;"
             );
-            let _ = writeln!(row, "        const gd_row w_{name} = gd_all(w_{name}__at[j]);");
+            let _ = writeln!(
+                row,
+                "        const gd_row weight_{name} = gd_all(weight_{name}__at[j]);"
+            );
             let tangent = if step.is_some_and(|step| step.sets.contains(&s)) {
                 format!("new_{}", self.state_name(s))
             } else {
@@ -105,7 +108,7 @@ impl Unit<'_> {
                 let _ = writeln!(row, "        const double* d_{name} = row + {place} * (size_t)lanes;");
                 format!("gd_load(d_{name} + l)")
             };
-            sum = Some(self.plus_weighed(sum, term, &format!("w_{name}"), &tangent));
+            sum = Some(self.plus_weighed(sum, term, &format!("weight_{name}"), &tangent));
         }
         (weights, row, sum.map(|sum| by_quads(&sum)))
     }
@@ -143,13 +146,13 @@ impl Unit<'_> {
     pub(super) fn contribution_in_rows(&self, terms: &[Term]) -> String {
         let symbol = Names::symbol(&self.name);
         let (weights, row, sum) = self.row_sum(terms, None);
-        let (mut out, mut late, mut first) = (String::new(), String::new(), "own");
+        let (mut out, mut late, mut condition) = (String::new(), String::new(), "own");
         if self.puts_off(Hook::Advance) {
             let sums = self.own_sums(Hook::Advance);
             let partials = self.late_partials("").1;
             out.push_str(&self.row_loop(Hook::Advance, &sums, &partials));
             let catch_up = format!(
-                "if (late != 0.0) {}(pp, begin, n, us, late, first, lanes);\n",
+                "if (late >= 0.0) {}(pp, begin, n, us, late, first, lanes);\n",
                 self.row_function(Hook::Advance)
             );
             let _ = writeln!(
@@ -166,7 +169,7 @@ impl Unit<'_> {
     if (done) {symbol}_step_and_add(pp, begin, n, first, lanes, to, own);
     else {catch_up}"
                 );
-                first = "own && !done";
+                condition = "own && !done";
             } else {
                 let _ = write!(late, "    {catch_up}");
             }
@@ -187,13 +190,13 @@ impl Unit<'_> {
             );
         }
         let plus = sum.as_ref().map_or(String::new(), |sum| format!(" + {sum}"));
-        out.push_str(&row_loop(
-            first,
+        out.push_str(&sum_loop(
+            condition,
             &here,
             &format!("gd_all(own[j]) * gd_load(x + l){plus}"),
         ));
         if sum.is_some() {
-            out.push_str(&row_loop("!own", &here, &format!("gd_load(x + l){plus}")));
+            out.push_str(&sum_loop("!own", &here, &format!("gd_load(x + l){plus}")));
         }
         out.push_str(&self.listed_seeds(terms));
         let _ = write!(

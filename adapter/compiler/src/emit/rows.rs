@@ -186,7 +186,7 @@ impl Unit<'_> {
     }
 
     /// Whether states depend on so many others that a row's step is work rather than traffic: then it has one loop, faded or
-    /// not, lest the C takes long to compile, and is not put off, since the partials are as much as the rows.
+    /// not, lest the C takes long to compile, and is not put off, lest the partials take much memory.
     pub(super) fn is_dense(&self, hook: Hook) -> bool {
         let sums = self.own_sums(hook);
         let partials: BTreeSet<ExprId> = sums.iter().flat_map(|(_, sum)| sum).map(|&(_, expr)| expr).collect();
@@ -194,21 +194,22 @@ impl Unit<'_> {
     }
 
     /// In place of the second loop: all chunks of a block.
-    pub(super) fn row_calls(&self, hook: Hook) -> String {
+    pub(super) fn row_calls(&self, hook: Hook, partials: &PartialText) -> String {
         if self.puts_off(hook) {
             return String::new();
         }
         let (name, (rest, lanes)) = (self.row_function(hook), self.chunks());
+        let given = if partials.is_empty() { "" } else { "partial, " };
         let all = |indent: &str, decay: &str| {
             let mut text = String::new();
             if rest > 0 {
                 let _ = writeln!(
                     text,
-                    "{indent}for (uint32_t k = 0; k < {rest}; k += GD_LANES) {name}(pp, begin, n, partial, {decay}, k, GD_LANES);"
+                    "{indent}for (uint32_t k = 0; k < {rest}; k += GD_LANES) {name}(pp, begin, n, {given}{decay}, k, GD_LANES);"
                 );
             }
             if lanes > 0 {
-                let _ = writeln!(text, "{indent}{name}(pp, begin, n, partial, {decay}, {rest}, {lanes});");
+                let _ = writeln!(text, "{indent}{name}(pp, begin, n, {given}{decay}, {rest}, {lanes});");
             }
             text
         };
@@ -309,6 +310,9 @@ impl Unit<'_> {
             }
         }
         let (mut given, mut after) = ("double (*partial)[GD_BLOCK], ", "");
+        if partials.is_empty() {
+            given = "";
+        }
         if late {
             (given, after) = ("const double* us, ", "    (void)us;\n");
             at = self.late_partials("    const double* const").0;

@@ -197,7 +197,7 @@ impl Unit<'_> {
             return String::new();
         }
         if self.layout == Layout::Rows {
-            return self.row_calls(hook);
+            return self.row_calls(hook, partials);
         }
         let (mut pointers, loads) = self.slot_inputs(sums);
         let mut lines = String::new();

@@ -123,7 +123,7 @@ impl Unit<'_> {
         Some(format!("pp->state_vars[{first} + {} * {slot} + {at}]", fleeting.len()))
     }
 
-    /// The states that hold partials and copies.
+    /// The states that hold partials, copies, and in rows the list of seeds and the step put off.
     pub(super) fn term_states(&self) -> Vec<Field> {
         let field = |name: String| Field {
             name,

@@ -272,9 +272,8 @@ enum { GD_V_PREV, GD_G_SUM, GD_INVERSE, GD_FACTOR, GD_CHAINED, GD_FORK_INVERSE, 
        GD_OWN, GD_AREA, GD_FALLEN, GD_ROOM };
 #ifdef GD_IN_ROWS
 /* Room for the right-hand sides of forks, of which there are at most half as many as CVs; then u, whose rows are
- * right-hand sides while the tree is solved; in which CVs of a block it is handed out; and, in
- * the first number, whether CVs have several contributors. */
-enum { GD_U = GD_ROOM + 6, GD_SHOWN = GD_U + GD_ROW_COLUMNS, GD_SHARED, GD_COLUMNS };
+ * right-hand sides while the tree is solved; and in which CVs of a block it is handed out. */
+enum { GD_U = GD_ROOM + 6, GD_SHOWN = GD_U + GD_ROW_COLUMNS, GD_COLUMNS };
 #else
 enum { GD_COLUMNS = GD_ROOM + 18 };
 #endif
