@@ -269,7 +269,12 @@ impl Unit<'_> {
         let afresh = hook == Hook::Currents && self.weighs_afresh();
         roots.extend(sums.iter().filter(|_| !afresh).flat_map(|(_, p)| p).map(|&(_, e)| e));
         let signature = format!(
-            "static void {}_{}(arb_mechanism_ppack* pp) {{\n",
+            "{} void {}_{}(arb_mechanism_ppack* pp) {{\n",
+            match hook {
+                Hook::Init => "GD_ONCE static",
+                Hook::Advance => "GD_LOCAL",
+                Hook::Currents | Hook::NetReceive | Hook::PostEvent => "static",
+            },
             Names::symbol(&self.name),
             hook_name(hook)
         );

@@ -1,8 +1,16 @@
 //! C to shared object: the one place of this crate that runs a program and touches files.
+//!
+//! Large texts are compiled in parts, as many at a time as there are processors. Which parts depends on the text alone.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+
+use super::catalogue::PART;
 
 /// Why there is no shared object.
 #[derive(Debug, thiserror::Error)]
@@ -38,18 +46,20 @@ pub enum BuildError {
 /// Flags besides the optimisation level. Contraction into fused multiply-adds is off so that a mechanism gives the same
 /// voltages with and without sensitivities, whatever the compiler; `errno` and traps are off because nobody looks and
 /// they forbid vectorisation. None of these changes a result, unlike `-ffast-math`.
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 9] = [
     "-std=c11",
     "-O3",
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fPIC",
-    "-shared",
     "-fvisibility=hidden",
     "-Wall",
     "-Wno-unknown-pragmas",
 ];
+
+/// Characters that are worth a process of their own: each reads what precedes the parts again.
+const SHARE: usize = 40_000;
 
 /// Builds so far, so that threads which build the same file do not share its parts.
 static BUILDS: AtomicU64 = AtomicU64::new(0);
@@ -85,7 +95,14 @@ pub fn build(c_source: &str, output: &Path) -> Result<(), BuildError> {
     let part = |suffix: &str| folder.join(format!(".{stem}.{process}-{build}{suffix}"));
     let (c_path, so_path) = (part(".c"), part(".so"));
     std::fs::write(&c_path, c_source).map_err(io(&c_path))?;
-    let result = run(&c_path, &so_path);
+    let objects: Vec<(PathBuf, u64)> = (shares(c_source).into_iter().enumerate())
+        .map(|(k, parts)| (part(&format!(".{k}.o")), parts))
+        .collect();
+    let result = compile(&c_path, &objects, &so_path);
+    for (object, _) in &objects {
+        // one that failed may not be there
+        let _ = std::fs::remove_file(object);
+    }
     let cleaned = std::fs::remove_file(&c_path);
     if let Err(error) = result {
         // the object, if any, is useless; the compiler's message matters more than a failed clean-up
@@ -96,7 +113,61 @@ pub fn build(c_source: &str, output: &Path) -> Result<(), BuildError> {
     std::fs::rename(&so_path, output).map_err(io(output))
 }
 
-fn run(c_path: &Path, so_path: &Path) -> Result<(), BuildError> {
+/// Which parts of a text go to which process, by bits; nothing if it is not worth more than one.
+fn shares(c_source: &str) -> Vec<u64> {
+    let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+    for text in c_source.split(PART).skip(1) {
+        let number = text.split(' ').next().and_then(|n| n.parse().ok());
+        let Some(number) = number.filter(|&n: &u32| n < 64) else {
+            return Vec::new();
+        };
+        *sizes.entry(number).or_default() += text.len();
+    }
+    let count = (sizes.values().sum::<usize>() / SHARE).min(sizes.len());
+    if count < 2 {
+        return Vec::new();
+    }
+    // the largest first, each to who has least
+    let mut sizes: Vec<(u32, usize)> = sizes.into_iter().collect();
+    sizes.sort_by_key(|&(_, size)| Reverse(size));
+    let mut shares = vec![(0, 0); count];
+    for (number, size) in sizes {
+        if let Some((held, parts)) = shares.iter_mut().min_by_key(|(held, _)| *held) {
+            *held += size;
+            *parts |= 1 << number;
+        }
+    }
+    shares.into_iter().map(|(_, parts)| parts).collect()
+}
+
+fn compile(c_path: &Path, objects: &[(PathBuf, u64)], so_path: &Path) -> Result<(), BuildError> {
+    if objects.is_empty() {
+        return run(|process| process.arg("-shared").arg("-o").arg(so_path).arg(c_path).arg("-lm"));
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some((object, parts)) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
+            run(|process| {
+                let parts = format!("-DGD_MADE={parts}ull");
+                process.args(["-c", &parts, "-o"]).arg(object).arg(c_path)
+            })?;
+        }
+        Ok(())
+    };
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..processors.min(objects.len())).map(|_| scope.spawn(work)).collect();
+        let join = |worker: thread::ScopedJoinHandle<'_, _>| worker.join().unwrap_or_else(|e| resume_unwind(e));
+        workers.into_iter().map(join).collect::<Result<Vec<()>, _>>()
+    })?;
+    run(|process| {
+        let objects = objects.iter().map(|(object, _)| object);
+        process.arg("-shared").arg("-o").arg(so_path).args(objects).arg("-lm")
+    })
+}
+
+/// Runs the C compiler with some more words.
+fn run(more: impl FnOnce(&mut Command) -> &mut Command) -> Result<(), BuildError> {
     let command = compiler_command();
     let mut words = command.split_whitespace();
     let mut process = Command::new(words.next().unwrap_or("cc"));
@@ -104,7 +175,7 @@ fn run(c_path: &Path, so_path: &Path) -> Result<(), BuildError> {
     if cfg!(target_arch = "x86_64") {
         process.arg("-march=native");
     }
-    process.arg("-o").arg(so_path).arg(c_path).arg("-lm");
+    more(&mut process);
     let output = process.output().map_err(|source| BuildError::NoCompiler {
         compiler: command.clone(),
         source,
@@ -117,4 +188,27 @@ fn run(c_path: &Path, so_path: &Path) -> Result<(), BuildError> {
         status: output.status,
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(sizes: &[usize]) -> String {
+        let part = |(k, &size): (usize, &usize)| format!("{PART}{k} & 1\n{}\n#endif\n", "x".repeat(size));
+        sizes.iter().enumerate().map(part).collect()
+    }
+
+    #[test]
+    fn every_part_is_compiled_once_and_shares_are_even() {
+        for (sizes, expected) in [
+            (vec![SHARE, SHARE], vec![0b01, 0b10]),
+            (vec![SHARE / 2; 4], vec![0b0101, 0b1010]),
+            (vec![SHARE / 2, SHARE, SHARE / 2], vec![0b010, 0b101]),
+            (vec![SHARE / 3; 3], Vec::new()),
+            (Vec::new(), Vec::new()),
+        ] {
+            assert_eq!(shares(&text(&sizes)), expected, "{sizes:?}");
+        }
+    }
 }

@@ -80,7 +80,12 @@ const REPORTS: &str = r"/* Who computed currents in this step, by its place amon
  * `next`: the first instance that a pass over the CVs is not done with. */
 typedef struct gd_report { arb_mechanism_ppack* pp; uint32_t by, next; } gd_report;
 /* A host's thread works on one group of cells at a time. The carrier, whose compute_currents comes first, empties it. */
-static _Thread_local struct { gd_report* list; uint32_t count, room; int lost; } gd_reports;
+typedef struct gd_told { gd_report* list; uint32_t count, room; int lost; } gd_told;
+#if GD_MADE & 1
+GD_LOCAL _Thread_local gd_told gd_reports;
+#else
+extern GD_LOCAL _Thread_local gd_told gd_reports;
+#endif
 
 static void gd_tell(uint32_t by, arb_mechanism_ppack* pp) {
     if (gd_reports.count == gd_reports.room) {
@@ -115,7 +120,6 @@ typedef struct gd_contributor {
     bool ordered;
     uint32_t u;
 } gd_contributor;
-static const gd_contributor gd_contributors[] = {
 ";
 
 /// What precedes the mechanisms.
@@ -135,6 +139,20 @@ pub(super) struct Contributor {
     pub(super) ordered: bool,
     /// Number of its own ions; those of the carrier follow.
     pub(super) ions: usize,
+}
+
+/// What the carrier asks mechanisms with, which may be compiled apart.
+pub(super) fn declarations(contributors: &[Contributor]) -> String {
+    let mut out = String::new();
+    for Contributor { symbol, .. } in contributors {
+        let _ = writeln!(
+            out,
+            "GD_LOCAL void {symbol}_weigh(arb_mechanism_ppack*, const gd_rows*);
+GD_LOCAL void {symbol}_contribute(arb_mechanism_ppack*, uint32_t, uint32_t, uint32_t, uint32_t, double*, const double*,
+    const double*);"
+        );
+    }
+    out
 }
 
 /// Hooks and tables of the carrier; follows the mechanisms.
@@ -157,6 +175,7 @@ pub(super) fn emit(slots: &Slots, contributors: &[Contributor], layout: Layout) 
         let _ = writeln!(out, "#define GD_READ {before}");
     }
     out.push_str(CONTRIBUTOR);
+    out.push_str("static const gd_contributor gd_contributors[] = {\n");
     for Contributor { symbol, ordered, ions } in contributors {
         let _ = writeln!(out, "    {{{symbol}_weigh, {symbol}_contribute, {ordered}, {ions}}},");
     }

@@ -41,11 +41,12 @@ pub fn emit(entries: &[Entry<'_>], slots: &Slots, abi: AbiLevel, integrator: Int
         slots.names.len(),
         abi.number()
     );
+    out.push_str(PARTS);
     out.push_str(mech_abi::HEADER);
     out.push('\n');
     out.push_str(NUMERICS);
     out.push_str(SHARED);
-    let mut names = Vec::new();
+    let (mut names, mut parts) = (Vec::new(), Vec::new());
     let has_slots = !slots.names.is_empty();
     if has_slots {
         out.push_str(&carrier::reports(slots.names.len(), layout));
@@ -61,7 +62,7 @@ pub fn emit(entries: &[Entry<'_>], slots: &Slots, abi: AbiLevel, integrator: Int
             contributor: 0,
             layout,
         };
-        out.push_str(&plain.emit());
+        parts.extend(plain.emit());
         names.push(plain.name);
         if let (Some(tangent), true) = (entry.tangent, has_slots) {
             let layout = if tangent.mechanism.kind == Kind::Density {
@@ -70,7 +71,7 @@ pub fn emit(entries: &[Entry<'_>], slots: &Slots, abi: AbiLevel, integrator: Int
                 Layout::Columns
             };
             let unit = Unit::augmented(tangent, slots, carried.len(), layout);
-            out.push_str(&unit.emit());
+            parts.extend(unit.emit());
             if !unit.terms().is_empty() {
                 carried.push(carrier::Contributor {
                     symbol: Names::symbol(&unit.name),
@@ -81,12 +82,49 @@ pub fn emit(entries: &[Entry<'_>], slots: &Slots, abi: AbiLevel, integrator: Int
             names.push(unit.name);
         }
     }
-    if has_slots {
-        out.push_str(&carrier::emit(slots, &carried, layout));
+    for symbol in names.iter().map(|n| Names::symbol(n)) {
+        for (what, name) in [
+            ("arb_mechanism_type ", "type"),
+            ("arb_mechanism_interface* ", "interface"),
+        ] {
+            let _ = writeln!(out, "GD_LOCAL {what}{symbol}_{name}(void);");
+        }
+        if symbol != Names::symbol(Names::CARRIER) {
+            let _ = writeln!(out, "GD_LOCAL void {symbol}_advance_state(arb_mechanism_ppack*);");
+        }
     }
-    out.push_str(&describe(&names, slots, integrator));
+    out.push_str(&carrier::declarations(&carried));
+    // the numbers of the others may repeat, for they are bits
+    for (k, part) in parts.iter().enumerate() {
+        push_part(&mut out, 1 + k % 63, part);
+    }
+    let mut last = String::new();
+    if has_slots {
+        last.push_str(&carrier::emit(slots, &carried, layout));
+    }
+    last.push_str(&describe(&names, slots, integrator));
+    push_part(&mut out, 0, &last);
     out
 }
+
+/// What opens a part; its number follows, and a space.
+pub(super) const PART: &str = "#if GD_MADE >> ";
+
+fn push_part(out: &mut String, number: usize, text: &str) {
+    let _ = write!(out, "\n{PART}{number} & 1\n{text}#endif\n");
+}
+
+/// [`super::build`] has large texts compiled in parts, several at a time.
+const PARTS: &str = r#"
+/* Which parts of this text are compiled, by bits: all, unless others are compiled apart. GD_LOCAL is what they share. */
+#ifdef GD_MADE
+#define GD_LOCAL __attribute__((visibility("hidden")))
+#else
+#define GD_MADE (~0ull)
+#define GD_LOCAL static
+#endif
+
+"#;
 
 const SHARED: &str = r"
 #if MECH_ABI_LEVEL == 7

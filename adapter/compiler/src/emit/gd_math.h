@@ -15,6 +15,13 @@
 #define GD_LARGE
 #endif
 
+/* What runs once is not worth a compiler's time. */
+#if defined(__GNUC__)
+#define GD_ONCE __attribute__((cold))
+#else
+#define GD_ONCE
+#endif
+
 #define GD_INLINE static inline __attribute__((always_inline, unused))
 #if defined(__clang__)
 #define GD_VECTORISE _Pragma("clang loop vectorize(assume_safety)")

@@ -260,16 +260,18 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// Hooks and tables.
-    pub(super) fn emit(&self) -> String {
+    /// Hooks and tables; `advance_state`, which takes longest to compile, is a part of its own.
+    pub(super) fn emit(&self) -> [String; 2] {
         let n_slots = self.n_slots();
-        let mut out = format!("/* ---- {} ---- */\n", self.name);
+        let (mut head, mut foot) = (format!("/* ---- {} ---- */\n", self.name), "");
         if n_slots > 0 {
-            let _ = writeln!(out, "#define N_SLOTS {n_slots}u\n");
+            let _ = writeln!(head, "#define N_SLOTS {n_slots}u\n");
+            foot = "#undef N_SLOTS\n\n";
         }
-        let m = self.mechanism;
+        let advance = format!("{head}{}{foot}", self.block_hook(Hook::Advance));
+        let (m, mut out) = (self.mechanism, head);
         out.extend(self.seed_list().map(|(table, _)| table));
-        for hook in [Hook::Init, Hook::Currents, Hook::Advance] {
+        for hook in [Hook::Init, Hook::Currents] {
             out.push_str(&self.block_hook(hook));
         }
         out.push_str(&self.contribution());
@@ -281,9 +283,7 @@ impl<'a> Unit<'a> {
         if !m.concentrations.is_empty() {
             out.push_str(&self.write_ions());
         }
-        if n_slots > 0 {
-            out.push_str("#undef N_SLOTS\n\n");
-        }
+        out.push_str(foot);
         out.push_str(&super::tables(&super::Tables {
             name: &self.name,
             kind: m.kind,
@@ -297,7 +297,7 @@ impl<'a> Unit<'a> {
             post_events: !m.post_event.outputs.is_empty(),
             writes: !m.concentrations.is_empty(),
         }));
-        out
+        [advance, out]
     }
 
     /// Contributions to concentrations: the covered part's share of the CV's average.

@@ -298,7 +298,7 @@ fn tables(t: &Tables<'_>) -> String {
     };
     let _ = write!(
         out,
-        "\nstatic arb_mechanism_type {name}_type(void) {{\n    arb_mechanism_type t = {{0}};\n    t.abi_version = ARB_MECH_ABI_VERSION;\n    t.fingerprint = \"graddiff-{}\";\n    t.name = \"{}\";\n    t.kind = arb_mechanism_kind_{kind};\n",
+        "\nGD_LOCAL arb_mechanism_type {name}_type(void) {{\n    arb_mechanism_type t = {{0}};\n    t.abi_version = ARB_MECH_ABI_VERSION;\n    t.fingerprint = \"graddiff-{}\";\n    t.name = \"{}\";\n    t.kind = arb_mechanism_kind_{kind};\n",
         env!("CARGO_PKG_VERSION"),
         t.name
     );
@@ -327,7 +327,7 @@ fn tables(t: &Tables<'_>) -> String {
     };
     let _ = write!(
         out,
-        "    return t;\n}}\n\nstatic arb_mechanism_interface* {name}_interface(void) {{\n    static arb_mechanism_interface i = {{arb_backend_kind_cpu, 1, 8, {name}_init, {name}_compute_currents,\n        {}, {name}_advance_state, {}, {}}};\n    return &i;\n}}\n\n",
+        "    return t;\n}}\n\nGD_LOCAL arb_mechanism_interface* {name}_interface(void) {{\n    static arb_mechanism_interface i = {{arb_backend_kind_cpu, 1, 8, {name}_init, {name}_compute_currents,\n        {}, {name}_advance_state, {}, {}}};\n    return &i;\n}}\n\n",
         hook(t.events, "apply_events", "gd_no_events"),
         hook(t.writes, "write_ions", "gd_nothing"),
         hook(t.post_events, "post_event", "gd_nothing"),

@@ -203,7 +203,7 @@ impl Unit<'_> {
             out,
             "}}
 
-static void {symbol}_contribute(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,
+GD_LOCAL void {symbol}_contribute(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,
         const uint32_t used, double* to, const double* own, const double* us) {{
 "
         );

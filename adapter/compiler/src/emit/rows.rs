@@ -149,7 +149,7 @@ impl Unit<'_> {
             }
         }
         format!(
-            "static void {}_weigh(arb_mechanism_ppack* pp, const gd_rows* rows) {{
+            "GD_LOCAL void {}_weigh(arb_mechanism_ppack* pp, const gd_rows* rows) {{
 {}{}    for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {{
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         const int32_t* at = {}.index + begin;

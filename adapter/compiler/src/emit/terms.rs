@@ -200,7 +200,7 @@ impl Unit<'_> {
         let symbol = Names::symbol(&self.name);
         let _ = writeln!(
             out,
-            "static void {symbol}_contribute(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,\n        const uint32_t used, double* restrict sums, const double* own, const double* us) {{
+            "GD_LOCAL void {symbol}_contribute(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,\n        const uint32_t used, double* restrict sums, const double* own, const double* us) {{
     (void)own;
     (void)us;"
         );
@@ -347,7 +347,7 @@ impl Unit<'_> {
             }
         }
         format!(
-            "static void {}_weigh(arb_mechanism_ppack* pp, const gd_rows* rows) {{
+            "GD_LOCAL void {}_weigh(arb_mechanism_ppack* pp, const gd_rows* rows) {{
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {{
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         const int32_t* at = {}.index + begin;

@@ -5,7 +5,12 @@ static void gd_no_events(arb_mechanism_ppack* pp, arb_deliverable_event_stream* 
  * `next`: the first instance that a pass over the CVs is not done with. */
 typedef struct gd_report { arb_mechanism_ppack* pp; uint32_t by, next; } gd_report;
 /* A host's thread works on one group of cells at a time. The carrier, whose compute_currents comes first, empties it. */
-static _Thread_local struct { gd_report* list; uint32_t count, room; int lost; } gd_reports;
+typedef struct gd_told { gd_report* list; uint32_t count, room; int lost; } gd_told;
+#if GD_MADE & 1
+GD_LOCAL _Thread_local gd_told gd_reports;
+#else
+extern GD_LOCAL _Thread_local gd_told gd_reports;
+#endif
 
 static void gd_tell(uint32_t by, arb_mechanism_ppack* pp) {
     if (gd_reports.count == gd_reports.room) {
@@ -68,8 +73,29 @@ GD_INLINE void gd_transpose(gd_row* r) {
 #endif
 }
 
+GD_LOCAL arb_mechanism_type mech_gd0_cable_type(void);
+GD_LOCAL arb_mechanism_interface* mech_gd0_cable_interface(void);
+GD_LOCAL arb_mechanism_type mech_pas_type(void);
+GD_LOCAL arb_mechanism_interface* mech_pas_interface(void);
+GD_LOCAL void mech_pas_advance_state(arb_mechanism_ppack*);
+GD_LOCAL arb_mechanism_type mech_gd_pas_type(void);
+GD_LOCAL arb_mechanism_interface* mech_gd_pas_interface(void);
+GD_LOCAL void mech_gd_pas_advance_state(arb_mechanism_ppack*);
+GD_LOCAL void mech_gd_pas_weigh(arb_mechanism_ppack*, const gd_rows*);
+GD_LOCAL void mech_gd_pas_contribute(arb_mechanism_ppack*, uint32_t, uint32_t, uint32_t, uint32_t, double*, const double*,
+    const double*);
+
+#if GD_MADE >> 1 & 1
 /* ---- pas ---- */
-static void mech_pas_init(arb_mechanism_ppack* pp) {
+GD_LOCAL void mech_pas_advance_state(arb_mechanism_ppack* pp) {
+    (void)pp;
+}
+
+#endif
+
+#if GD_MADE >> 2 & 1
+/* ---- pas ---- */
+GD_ONCE static void mech_pas_init(arb_mechanism_ppack* pp) {
     (void)pp;
 }
 
@@ -99,16 +125,12 @@ static void mech_pas_compute_currents(arb_mechanism_ppack* pp) {
     }
 }
 
-static void mech_pas_advance_state(arb_mechanism_ppack* pp) {
-    (void)pp;
-}
-
 static arb_field_info mech_pas_parameters[] = {
     {"g", "S/cm2", 0.001, 0.0, 1000000000.0},
     {"e", "mV", -65.0, -1.7976931348623157e308, 1.7976931348623157e308},
 };
 
-static arb_mechanism_type mech_pas_type(void) {
+GD_LOCAL arb_mechanism_type mech_pas_type(void) {
     arb_mechanism_type t = {0};
     t.abi_version = ARB_MECH_ABI_VERSION;
     t.fingerprint = "graddiff-0.1.0";
@@ -119,16 +141,31 @@ static arb_mechanism_type mech_pas_type(void) {
     return t;
 }
 
-static arb_mechanism_interface* mech_pas_interface(void) {
+GD_LOCAL arb_mechanism_interface* mech_pas_interface(void) {
     static arb_mechanism_interface i = {arb_backend_kind_cpu, 1, 8, mech_pas_init, mech_pas_compute_currents,
         gd_no_events, mech_pas_advance_state, gd_nothing, gd_nothing};
     return &i;
 }
 
+#endif
+
+#if GD_MADE >> 3 & 1
 /* ---- gd_pas ---- */
 #define N_SLOTS 1u
 
-static void mech_gd_pas_init(arb_mechanism_ppack* pp) {
+GD_LOCAL void mech_gd_pas_advance_state(arb_mechanism_ppack* pp) {
+    (void)pp;
+}
+
+#undef N_SLOTS
+
+#endif
+
+#if GD_MADE >> 4 & 1
+/* ---- gd_pas ---- */
+#define N_SLOTS 1u
+
+GD_ONCE static void mech_gd_pas_init(arb_mechanism_ppack* pp) {
     (void)pp;
 }
 
@@ -166,11 +203,7 @@ static void mech_gd_pas_compute_currents(arb_mechanism_ppack* pp) {
     }
 }
 
-static void mech_gd_pas_advance_state(arb_mechanism_ppack* pp) {
-    (void)pp;
-}
-
-static void mech_gd_pas_weigh(arb_mechanism_ppack* pp, const gd_rows* rows) {
+GD_LOCAL void mech_gd_pas_weigh(arb_mechanism_ppack* pp, const gd_rows* rows) {
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         const int32_t* at = pp->ion_states[0 + 0].index + begin;
@@ -191,7 +224,7 @@ static void mech_gd_pas_weigh(arb_mechanism_ppack* pp, const gd_rows* rows) {
     }
 }
 
-static void mech_gd_pas_contribute(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,
+GD_LOCAL void mech_gd_pas_contribute(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n, const uint32_t first,
         const uint32_t used, double* restrict sums, const double* own, const double* us) {
     (void)own;
     (void)us;
@@ -226,7 +259,7 @@ static arb_ion_info mech_gd_pas_ions[] = {
     {.name = "gd_u__g", GD_READS(true, false) .expected_valence = 0},
 };
 
-static arb_mechanism_type mech_gd_pas_type(void) {
+GD_LOCAL arb_mechanism_type mech_gd_pas_type(void) {
     arb_mechanism_type t = {0};
     t.abi_version = ARB_MECH_ABI_VERSION;
     t.fingerprint = "graddiff-0.1.0";
@@ -243,12 +276,15 @@ static arb_mechanism_type mech_gd_pas_type(void) {
     return t;
 }
 
-static arb_mechanism_interface* mech_gd_pas_interface(void) {
+GD_LOCAL arb_mechanism_interface* mech_gd_pas_interface(void) {
     static arb_mechanism_interface i = {arb_backend_kind_cpu, 1, 8, mech_gd_pas_init, mech_gd_pas_compute_currents,
         gd_no_events, mech_gd_pas_advance_state, gd_nothing, gd_nothing};
     return &i;
 }
 
+#endif
+
+#if GD_MADE >> 0 & 1
 /* ---- gd0_cable ---- */
 #define N_SLOTS 1u
 /* What the carrier asks of a mechanism: to merge its partials, and to add its terms for `used` slots from `first` on, in
@@ -876,7 +912,7 @@ static arb_ion_info mech_gd0_cable_ions[] = {
     {.name = "gd_u__g", GD_READS(true, false) .expected_valence = 0},
 };
 
-static arb_mechanism_type mech_gd0_cable_type(void) {
+GD_LOCAL arb_mechanism_type mech_gd0_cable_type(void) {
     arb_mechanism_type t = {0};
     t.abi_version = ARB_MECH_ABI_VERSION;
     t.fingerprint = "graddiff-0.1.0";
@@ -893,7 +929,7 @@ static arb_mechanism_type mech_gd0_cable_type(void) {
     return t;
 }
 
-static arb_mechanism_interface* mech_gd0_cable_interface(void) {
+GD_LOCAL arb_mechanism_interface* mech_gd0_cable_interface(void) {
     static arb_mechanism_interface i = {arb_backend_kind_cpu, 1, 8, mech_gd0_cable_init, mech_gd0_cable_compute_currents,
         gd_no_events, mech_gd0_cable_advance_state, gd_nothing, gd_nothing};
     return &i;
@@ -924,3 +960,4 @@ const graddiff_catalogue_info graddiff_catalogue_info_v1 = {
     sizeof(arb_field_info), sizeof(arb_ion_info), sizeof(arb_ion_state),
     3, "0.1.0", "arbor", "cable", gd_slots, gd_seeds, 1, 1
 };
+#endif
