@@ -152,26 +152,37 @@ fn whoever_asks_for_a_place_is_told() {
     assert_eq!(recorded(&plan, "places"), recorded(&columns, "places-columns"));
 }
 
-/// States may be called what C calls others.
+/// Mechanisms, states and what is read may be called what C calls others.
 #[test]
-fn names_of_states_do_not_clash() {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clash.mod");
-    let source = "NEURON { SUFFIX clash NONSPECIFIC_CURRENT i RANGE g }
-PARAMETER { g = 0.0001 (S/cm2) }
-ASSIGNED { v (mV) i (mA/cm2) }
-STATE { m s_m }
-BREAKPOINT { SOLVE states METHOD cnexp i = g*m*s_m*(v + 60) }
-INITIAL { m = 0.1 s_m = 0.2 }
-DERIVATIVE states {
+fn names_do_not_clash() {
+    let write = |name: &str, conductance: &str| {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.mod"));
+        let source = format!(
+            "NEURON {{ SUFFIX {name} NONSPECIFIC_CURRENT i RANGE g }}
+PARAMETER {{ g = 0.0001 (S/cm2) }}
+ASSIGNED {{ v (mV) i (mA/cm2) area (micron2) }}
+STATE {{ m s_m }}
+BREAKPOINT {{ SOLVE states METHOD cnexp i = {conductance}*m*s_m*(v + 60) }}
+INITIAL {{ m = 0.1 s_m = 0.2 }}
+DERIVATIVE states {{
     m' = (1/(1 + exp(-(v + 40)/10)) - m)/5
     s_m' = (1/(1 + exp(-(v + 50)/10)) - s_m)/3
-}
-";
-    fs::write(&file, source).expect("a writable folder");
+}}
+"
+        );
+        fs::write(&file, source).expect("a writable folder");
+        file
+    };
+    let files = [
+        ("clash", write("clash", "g")),
+        ("clash_step_and", write("clash_step_and", "g*(1 + area/1000)")),
+    ];
     let plan = channels(|json| {
-        let push = |list: &mut Value, value: Value| list.as_array_mut().expect("a list").push(value);
-        push(&mut json["mechanisms"], json!(file));
-        push(&mut json["cells"][0]["paint"], json!({"mechanism": "clash"}));
+        for (name, file) in &files {
+            let push = |list: &mut Value, value: Value| list.as_array_mut().expect("a list").push(value);
+            push(&mut json["mechanisms"], json!(file));
+            push(&mut json["cells"][0]["paint"], json!({"mechanism": name}));
+        }
     });
     same(&plan, "clash");
 }

@@ -117,7 +117,7 @@ impl Unit<'_> {
     fn step_and_add(&self, terms: &[Term], step: &RowStep) -> String {
         let (weights, row, sum) = self.row_sum(terms, Some(step));
         format!(
-            "GD_INLINE void {}_step_and_add(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n,
+            "GD_INLINE void gd_step_{}(arb_mechanism_ppack* pp, const uint32_t begin, const uint32_t n,
         const uint32_t first, const uint32_t lanes, double* to, const double* own) {{
     const gd_row decay = gd_all(1.0);
 {}{weights}{}    for (uint32_t j = 0; j < n; ++j) {{
@@ -166,7 +166,7 @@ impl Unit<'_> {
                 let _ = write!(
                     late,
                     "    const bool done = late == 1.0 && own;
-    if (done) {symbol}_step_and_add(pp, begin, n, first, lanes, to, own);
+    if (done) gd_step_{symbol}(pp, begin, n, first, lanes, to, own);
     else {catch_up}"
                 );
                 condition = "own && !done";

@@ -154,9 +154,9 @@ impl Unit<'_> {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         const int32_t* at = {}.index + begin;
         const double* weight__at = pp->weight + begin;
-        double area__here[GD_BLOCK], fallen__here[GD_BLOCK];
-        const double* area = gd_gather(rows->area, at, n, area__here);
-        const double* fallen = gd_gather(rows->fallen, at, n, fallen__here);
+        double shared_area__here[GD_BLOCK], shared_fallen__here[GD_BLOCK];
+        const double* shared_area = gd_gather(rows->area, at, n, shared_area__here);
+        const double* shared_fallen = gd_gather(rows->fallen, at, n, shared_fallen__here);
 {pointers}{columns}        GD_VECTORISE
         for (uint32_t j = 0; j < n; ++j) {{
 {loads}            const double w = {}weight__at[j];

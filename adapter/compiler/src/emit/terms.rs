@@ -351,9 +351,9 @@ impl Unit<'_> {
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {{
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         const int32_t* at = {}.index + begin;
-        double area__here[GD_BLOCK], fallen__here[GD_BLOCK];
-        const double* area = {gather}(rows->area, at, n, area__here);
-        const double* fallen = {gather}(rows->fallen, at, n, fallen__here);
+        double shared_area__here[GD_BLOCK], shared_fallen__here[GD_BLOCK];
+        const double* shared_area = {gather}(rows->area, at, n, shared_area__here);
+        const double* shared_fallen = {gather}(rows->fallen, at, n, shared_fallen__here);
 {pointers}        GD_VECTORISE
         for (uint32_t j = 0; j < n; ++j) {{
 {lines}        }}
@@ -400,9 +400,9 @@ impl Unit<'_> {
 /// What a tangent is multiplied by on its way into the right-hand side, given both partials.
 pub(super) fn weight(current: Option<&String>, conductance: Option<&String>) -> Option<String> {
     match (current, conductance) {
-        (Some(di), Some(dg)) => Some(format!("fallen[j] * {dg} - area[j] * {di}")),
-        (Some(di), None) => Some(format!("-area[j] * {di}")),
-        (None, Some(dg)) => Some(format!("fallen[j] * {dg}")),
+        (Some(di), Some(dg)) => Some(format!("shared_fallen[j] * {dg} - shared_area[j] * {di}")),
+        (Some(di), None) => Some(format!("-shared_area[j] * {di}")),
+        (None, Some(dg)) => Some(format!("shared_fallen[j] * {dg}")),
         (None, None) => None,
     }
 }

@@ -207,9 +207,9 @@ GD_LOCAL void mech_gd_pas_weigh(arb_mechanism_ppack* pp, const gd_rows* rows) {
     for (uint32_t begin = 0; begin < pp->width; begin += GD_BLOCK) {
         const uint32_t n = pp->width - begin < GD_BLOCK ? pp->width - begin : GD_BLOCK;
         const int32_t* at = pp->ion_states[0 + 0].index + begin;
-        double area__here[GD_BLOCK], fallen__here[GD_BLOCK];
-        const double* area = gd_gather(rows->area, at, n, area__here);
-        const double* fallen = gd_gather(rows->fallen, at, n, fallen__here);
+        double shared_area__here[GD_BLOCK], shared_fallen__here[GD_BLOCK];
+        const double* shared_area = gd_gather(rows->area, at, n, shared_area__here);
+        const double* shared_fallen = gd_gather(rows->fallen, at, n, shared_fallen__here);
         double* restrict di_v = pp->state_vars[0] + begin;
         double own__here[GD_BLOCK];
         double* restrict own = gd_open(rows->own, at, n, own__here);
@@ -217,8 +217,8 @@ GD_LOCAL void mech_gd_pas_weigh(arb_mechanism_ppack* pp, const gd_rows* rows) {
         double* restrict dg_p_g = pp->state_vars[2] + begin;
         GD_VECTORISE
         for (uint32_t j = 0; j < n; ++j) {
-            own[j] += -area[j] * di_v[j];
-            di_p_g[j] = fallen[j] * dg_p_g[j] - area[j] * di_p_g[j];
+            own[j] += -shared_area[j] * di_v[j];
+            di_p_g[j] = shared_fallen[j] * dg_p_g[j] - shared_area[j] * di_p_g[j];
         }
         gd_close(rows->own, at, n, own__here, own);
     }
