@@ -53,12 +53,14 @@ for word do
     shift
     case $word in
     -march=native) word=-march=x86-64-v3 ;;
-    *.c) kept={folder}/$(cksum <$word | tr ' ' -).so ;;
+    -DGD_MADE=*) part=$word ;;
+    *.c) kept={folder}/$(cksum <$word | tr ' ' -)$part ;;
     esac
     [ \"$before\" != -o ] || out=$word
     before=$word
     set -- \"$@\" \"$word\"
 done
+[ \"$kept\" ] || exec {real} \"$@\"
 [ -f \"$kept\" ] || {{ {real} \"$@\" && cp \"$out\" \"$kept.$$\" && mv \"$kept.$$\" \"$kept\"; }}
 cp \"$kept\" \"$out\"
 ",

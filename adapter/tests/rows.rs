@@ -160,9 +160,12 @@ fn names_do_not_clash() {
         let source = format!(
             "NEURON {{ SUFFIX {name} NONSPECIFIC_CURRENT i RANGE g }}
 PARAMETER {{ g = 0.0001 (S/cm2) }}
-ASSIGNED {{ v (mV) i (mA/cm2) area (micron2) }}
+ASSIGNED {{ v (mV) i (mA/cm2) area (micron2) celsius (degC) }}
 STATE {{ m s_m }}
-BREAKPOINT {{ SOLVE states METHOD cnexp i = {conductance}*m*s_m*(v + 60) }}
+BREAKPOINT {{
+    SOLVE states METHOD cnexp
+    if (celsius > 0 && v < 100) {{ i = {conductance}*m*s_m*(v + 60) }} else {{ i = 0 }}
+}}
 INITIAL {{ m = 0.1 s_m = 0.2 }}
 DERIVATIVE states {{
     m' = (1/(1 + exp(-(v + 40)/10)) - m)/5

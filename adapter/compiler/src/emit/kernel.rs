@@ -184,6 +184,11 @@ impl Writer<'_> {
                 if self.leaves_its_loop[id.index()] {
                     self.code.climate_names.push(name.clone());
                 }
+                if kind == "int" {
+                    // kept as a number, which `&` does not take
+                    self.text.insert(id, (format!("{name} != 0.0"), strength::EQUALITY));
+                    return;
+                }
                 name
             }
             Varies::Always => {

@@ -303,7 +303,7 @@ impl<'a> Unit<'a> {
     /// Contributions to concentrations: the covered part's share of the CV's average.
     fn write_ions(&self) -> String {
         let mut out = format!(
-            "static void {}_write_ions(arb_mechanism_ppack* pp) {{\n    for (uint32_t i = 0; i < pp->width; ++i) {{\n        const double w = pp->weight[i];\n",
+            "static void {}_write(arb_mechanism_ppack* pp) {{\n    for (uint32_t i = 0; i < pp->width; ++i) {{\n        const double w = pp->weight[i];\n",
             Names::symbol(&self.name)
         );
         let array = |quantity| match quantity {

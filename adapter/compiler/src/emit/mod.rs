@@ -329,7 +329,7 @@ fn tables(t: &Tables<'_>) -> String {
         out,
         "    return t;\n}}\n\nGD_LOCAL arb_mechanism_interface* {name}_interface(void) {{\n    static arb_mechanism_interface i = {{arb_backend_kind_cpu, 1, 8, {name}_init, {name}_compute_currents,\n        {}, {name}_advance_state, {}, {}}};\n    return &i;\n}}\n\n",
         hook(t.events, "apply_events", "gd_no_events"),
-        hook(t.writes, "write_ions", "gd_nothing"),
+        hook(t.writes, "write", "gd_nothing"),
         hook(t.post_events, "post_event", "gd_nothing"),
     );
     out

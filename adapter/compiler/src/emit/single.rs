@@ -105,8 +105,7 @@ impl Unit<'_> {
     /// The tangent of an input for slot `k`.
     fn single_tangent_of(&self, leaf: Leaf) -> String {
         match leaf {
-            Leaf::State(s) => format!("old_{}", self.state_name(s as usize)),
-            Leaf::IonRead(_) => format!("old_{}", self.leaf_name(leaf)),
+            Leaf::State(_) | Leaf::IonRead(_) => format!("old_{}", self.leaf_name(leaf)),
             Leaf::PeerVoltage => {
                 let ion = self.carrier_ion("k");
                 let at = format!("gd_position(pp, pp->node_index[i], {ion}.index[i], pp->peer_index[i])");
@@ -143,13 +142,13 @@ impl Unit<'_> {
             let old = match leaf {
                 Leaf::State(s) => {
                     let column = self.sensitivity_column(self.active(s as usize).unwrap_or(0), "k");
-                    format!("{} = {column}[i]", self.state_name(s as usize))
+                    format!("{column}[i]")
                 }
                 Leaf::IonRead(r) => {
                     let of = self.mechanism.ion_reads[r as usize];
                     let (ion, scale) = (self.tangent_ion(of.ion, "k"), self.read_scale(of.quantity));
                     let array = ion_array(of.quantity);
-                    format!("{} = {scale}{ion}.{array}[{ion}.index[i]]", self.leaf_name(leaf))
+                    format!("{scale}{ion}.{array}[{ion}.index[i]]")
                 }
                 Leaf::Voltage
                 | Leaf::PeerVoltage
@@ -164,7 +163,11 @@ impl Unit<'_> {
                 | Leaf::SinceSpike
                 | Leaf::Placeholder(_) => continue,
             };
-            let _ = writeln!(text, "                const double old_{old};");
+            let _ = writeln!(
+                text,
+                "                const double old_{} = {old};",
+                self.leaf_name(leaf)
+            );
         }
         for &(output, ref sum) in sums {
             let terms: Vec<String> = sum

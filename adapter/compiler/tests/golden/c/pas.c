@@ -427,7 +427,8 @@ static void gd_eliminate(const gd_tree* t) {
 
 /* From the leaves to the roots: x_parent += factor x. */
 GD_INLINE void gd_sweep_up(const gd_tree* t, const int lanes) {
-    gd_lanes below = {{0}, {0}, {0}};
+    const gd_lanes nothing = {{0}, {0}, {0}};
+    gd_lanes below = nothing;
     double f = 0.0;
     for (int32_t i = t->n - 1; i >= 0; --i) {
         double* x = t->rhs + (size_t)lanes * (size_t)i;
@@ -445,6 +446,8 @@ GD_INLINE void gd_sweep_up(const gd_tree* t, const int lanes) {
         if (t->hosts_fork[i] > 0.5 && parent != i) {
             gd_add(up, gd_read(gd_fork_rhs(t, i, lanes), lanes), t->fork_g[i] * t->fork_inverse[i], lanes);
         }
+        /* both, lest what is not a number in one tree gets into the next */
+        below = nothing;
         f = 0.0;
     }
 }
