@@ -47,7 +47,9 @@ fn the_text_in_c() {
     let text = compiled(SETPOINT, Integrator::Arbor, &law("setpoint", "e", &["el", "g"])).c_source;
     let from = text.find("/* norms over").expect("clipping");
     let of_setpoint = &text[text.find("---- gd_setpoint ----").expect("the mechanism")..];
-    let to = of_setpoint.find("static void mech_gd_setpoint_weigh").expect("its end");
+    let to = of_setpoint
+        .find("GD_LOCAL void mech_gd_setpoint_weigh(arb_mechanism_ppack* pp")
+        .expect("its end");
     assert!(from > 0);
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/law/setpoint.c");
     expect_file![golden].assert_eq(&of_setpoint[..to]);

@@ -168,12 +168,9 @@ DERIVATIVE d { s' = -s/10 }
     };
     let sources = [source("x", SOURCE), source("still", still)];
     let of_slots = |c: &Compiled| {
-        let text = c
-            .c_source
-            .split("/* ---- gd_still ---- */")
-            .nth(1)
-            .expect("the last mechanism");
-        let text = text.split("/* ---- ").next().unwrap_or_default();
+        let parts = c.c_source.split("/* ---- gd_still ---- */").skip(1);
+        let text: String = parts.filter_map(|part| part.split("/* ---- ").next()).collect();
+        assert!(!text.is_empty(), "the last mechanism");
         ["gd_u__k", "_contribute(", "d_s__k", "seed_"].map(|sign| text.contains(sign))
     };
     let c = compile(&sources, &options("x", "g")).expect("sound");
