@@ -26,7 +26,9 @@ const RATIO: f64 = 4.0;
 const STEPS: usize = 9;
 /// How much longer the steps are for a slot whose effect drowns in rounding at the first sweep's.
 const STRETCH: f64 = 4096.0;
-/// How many times its estimate a reference may be wrong: of two that agree by chance the estimate says little.
+/// Estimate above which a reference is little but rounding.
+const NOISE: f64 = 0.1;
+/// How many times its estimate such a reference may be wrong: where numbers agree by chance the estimate says little.
 const DOUBT: f64 = 10.0;
 /// Highest order of extrapolation: h², h⁴, h⁶.
 const ORDERS: usize = 4;
@@ -310,8 +312,9 @@ fn swept<M: Model>(
     };
     let d = &tableau[j][order];
     let rel_error = distance(u, d, d, lanes).filter(|e| e.is_finite());
+    let doubt = if estimate > NOISE { DOUBT * estimate } else { estimate };
     let status = match rel_error {
-        Some(error) if error > tolerance + DOUBT * estimate => Status::Fail,
+        Some(error) if error > tolerance + doubt => Status::Fail,
         Some(error) if estimate <= tolerance && error <= tolerance => Status::Pass,
         Some(_) if estimate > tolerance => Status::Unresolved,
         Some(_) => Status::Fail,

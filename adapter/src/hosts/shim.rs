@@ -429,11 +429,11 @@ impl Setup {
             let name = variant.name(&m.mechanism);
             simulation.set_parameter(m.cell, &name, &m.parameter, &values)?;
         }
-        match (&self.in_rows, variant) {
-            (Some(readers), Variant::Augmented) => readers.tell(simulation, probes)?,
+        if let (Some(readers), Variant::Augmented) = (&self.in_rows, variant) {
+            readers.tell(simulation, probes)?;
+        } else if self.blueprint.is_some() {
             // cells just built are at rest
-            (Some(_) | None, Variant::Plain) | (None, Variant::Augmented) if self.blueprint.is_some() => return Ok(()),
-            (Some(_) | None, Variant::Plain) | (None, Variant::Augmented) => {}
+            return Ok(());
         }
         simulation.reset();
         Ok(())

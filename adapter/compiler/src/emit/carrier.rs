@@ -81,11 +81,7 @@ const REPORTS: &str = r"/* Who computed currents in this step, by its place amon
 typedef struct gd_report { arb_mechanism_ppack* pp; uint32_t by, next; } gd_report;
 /* A host's thread works on one group of cells at a time. The carrier, whose compute_currents comes first, empties it. */
 typedef struct gd_told { gd_report* list; uint32_t count, room; int lost; } gd_told;
-#if GD_MADE & 1
-GD_LOCAL _Thread_local gd_told gd_reports;
-#else
-extern GD_LOCAL _Thread_local gd_told gd_reports;
-#endif
+GD_COMMON _Thread_local gd_told gd_reports;
 
 static void gd_tell(uint32_t by, arb_mechanism_ppack* pp) {
     if (gd_reports.count == gd_reports.room) {

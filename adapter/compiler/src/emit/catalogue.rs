@@ -123,6 +123,12 @@ const PARTS: &str = r#"
 #define GD_MADE (~0ull)
 #define GD_LOCAL static
 #endif
+/* Variables that parts share are the carrier's. */
+#if GD_MADE & 1
+#define GD_COMMON GD_LOCAL
+#else
+#define GD_COMMON extern GD_LOCAL
+#endif
 
 "#;
 

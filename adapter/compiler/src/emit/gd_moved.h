@@ -1,10 +1,6 @@
 /* u of the group that the thread works on, and its number of CVs. */
 typedef struct gd_rows_of { double* rows; uint32_t cvs; } gd_rows_of;
-#if GD_MADE & 1
-GD_LOCAL _Thread_local gd_rows_of gd_u;
-#else
-extern GD_LOCAL _Thread_local gd_rows_of gd_u;
-#endif
+GD_COMMON _Thread_local gd_rows_of gd_u;
 
 /* gd_moved, four at a time. */
 typedef long long gd_row_mask __attribute__((vector_size(32)));
