@@ -129,7 +129,7 @@ fn the_library_keeps_its_values() {
                 };
                 let mut roots = values.clone();
                 roots.extend(tangent.kernel(hook).iter().flat_map(|(_, p)| p).map(|&(_, e)| e));
-                let out = economise(&m.graph, &values, &roots);
+                let out = economise(m, &values, &roots);
                 let images: Vec<ExprId> = roots.iter().map(|r| out.image[r]).collect();
                 fewer += m
                     .graph

@@ -72,8 +72,8 @@ struct Counts {
 
 /// Operations of each instance, as emitted: what depends on dt, globals and the temperature alone is computed once, before
 /// the loop.
-fn count(g: &Graph, values: &[ExprId], roots: &[ExprId]) -> Counts {
-    let economised = economise(g, values, roots);
+fn count(m: &Mechanism, values: &[ExprId], roots: &[ExprId]) -> Counts {
+    let economised = economise(m, values, roots);
     let g = &economised.graph;
     let roots: Vec<ExprId> = economised.image.values().copied().collect();
     let mut n = Counts::default();
@@ -142,8 +142,8 @@ fn rows(table: &mut String, form: &str, m: &Mechanism, t: &Tangent) {
         let mut full = values.clone();
         full.extend(sums.iter().flat_map(|(_, p)| p).map(|&(_, e)| e));
         let (a, b) = (
-            count(&m.graph, &m.kernel(hook).roots(), &m.kernel(hook).roots()),
-            count(g, &values, &full),
+            count(m, &m.kernel(hook).roots(), &m.kernel(hook).roots()),
+            count(&t.mechanism, &values, &full),
         );
         let columns = [
             (a.exp, b.exp),

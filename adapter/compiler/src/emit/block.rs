@@ -284,7 +284,7 @@ impl Unit<'_> {
         if roots.is_empty() && listed.is_empty() && note.is_empty() {
             return signature + "    (void)pp;\n}\n\n";
         }
-        let mut code = kernel::write(&m.graph, &results, &roots, &|leaf| self.leaf_name(leaf));
+        let mut code = kernel::write(m, &results, &roots, &|leaf| self.leaf_name(leaf));
         let mixed = outputs.iter().filter_map(|&(o, _)| {
             let mixes = self.destination(hook, o).is_some_and(|d| d.rule == Rule::Mix);
             self.mixed_leaf(o).filter(|_| mixes)

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::ir::graph::{Binary, ExprId, Graph, Leaf, Node, Type, Unary};
+use crate::ir::mechanism::Mechanism;
 use crate::pass::economise::economise;
 
 /// Longest expression that is written in place.
@@ -88,8 +89,8 @@ struct Writer<'a> {
 }
 
 /// Writes the evaluation of `roots`, after [`economise`]; `values` are those that are no partials.
-pub(super) fn write(graph: &Graph, values: &[ExprId], roots: &[ExprId], leaf_name: &dyn Fn(Leaf) -> String) -> Code {
-    let economised = economise(graph, values, roots);
+pub(super) fn write(m: &Mechanism, values: &[ExprId], roots: &[ExprId], leaf_name: &dyn Fn(Leaf) -> String) -> Code {
+    let economised = economise(m, values, roots);
     let graph = &economised.graph;
     let images: Vec<ExprId> = roots.iter().map(|r| economised.image[r]).collect();
     let order = graph.reachable(&images);

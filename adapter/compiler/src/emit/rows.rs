@@ -117,7 +117,7 @@ impl Unit<'_> {
             .flat_map(|(_, sum)| sum)
             .map(|&(_, e)| e)
             .collect();
-        let code = kernel::write(&m.graph, &results, &roots, &|leaf| self.leaf_name(leaf));
+        let code = kernel::write(m, &results, &roots, &|leaf| self.leaf_name(leaf));
         // the voltage has moved on
         let (pointers, loads) = self.inputs_at(Hook::Currents, &code, ("rows->v_prev", "at"));
         let (mut columns, mut lines, mut after) = (String::new(), String::new(), "");

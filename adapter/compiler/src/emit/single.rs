@@ -19,7 +19,7 @@ impl Unit<'_> {
         let results: Vec<ExprId> = outputs.iter().map(|&(_, e)| e).collect();
         let mut roots = results.clone();
         roots.extend(sums.iter().flat_map(|(_, p)| p).map(|&(_, e)| e));
-        let code = kernel::write(&m.graph, &results, &roots, &|leaf| self.leaf_name(leaf));
+        let code = kernel::write(m, &results, &roots, &|leaf| self.leaf_name(leaf));
         let events = if hook == Hook::NetReceive {
             ", arb_deliverable_event_stream* events"
         } else {

@@ -5,8 +5,11 @@
 //! numbering is a topological order and everything derived from it is deterministic.
 //!
 //! The builders simplify as they go: constants fold, neutral and absorbing elements vanish, operands of commutative
-//! operations are ordered, small integer powers become products. `0·x = 0` is applied although `x` might be infinite:
-//! derivatives would otherwise drag every dead term along.
+//! operations are ordered, small integer powers become products, and divisions go where that is certain to be less work
+//! (`graph/simplify.rs`). `0·x = 0` is applied although `x` might be infinite: derivatives would otherwise drag every dead
+//! term along.
+
+mod simplify;
 
 use std::collections::BTreeMap;
 
@@ -289,114 +292,6 @@ impl Graph {
         }
         let (a, b) = if op.commutes() && b < a { (b, a) } else { (a, b) };
         self.intern(Node::Binary(op, a, b))
-    }
-
-    fn simplify_binary(&mut self, op: Binary, a: ExprId, b: ExprId) -> Option<ExprId> {
-        let negated = |g: &Graph, id: ExprId| match g.node(id) {
-            Node::Unary(Unary::Neg, x) => Some(x),
-            Node::Const(_) | Node::Leaf(_) | Node::Unary(..) | Node::Binary(..) | Node::Select(..) => None,
-        };
-        match op {
-            Binary::Add if self.is_zero(a) => Some(b),
-            Binary::Add if self.is_zero(b) => Some(a),
-            Binary::Add => match (negated(self, a), negated(self, b)) {
-                (_, Some(y)) => Some(self.sub(a, y)),
-                (Some(x), None) => Some(self.sub(b, x)),
-                (None, None) => None,
-            },
-            Binary::Sub if self.is_zero(b) => Some(a),
-            Binary::Sub if self.is_zero(a) => Some(self.neg(b)),
-            Binary::Sub if a == b => Some(self.zero()),
-            Binary::Sub => negated(self, b).map(|y| self.add(a, y)),
-            Binary::Mul if self.is_zero(a) || self.is_zero(b) => Some(self.zero()),
-            Binary::Mul if self.is_one(a) => Some(b),
-            Binary::Mul if self.is_one(b) => Some(a),
-            Binary::Mul if self.is(a, -1.0) => Some(self.neg(b)),
-            Binary::Mul if self.is(b, -1.0) => Some(self.neg(a)),
-            Binary::Mul => match (negated(self, a), negated(self, b)) {
-                (Some(x), Some(y)) => Some(self.mul(x, y)),
-                (Some(x), None) => {
-                    let product = self.mul(x, b);
-                    Some(self.neg(product))
-                }
-                (None, Some(y)) => {
-                    let product = self.mul(a, y);
-                    Some(self.neg(product))
-                }
-                (None, None) => None,
-            },
-            Binary::Div if self.is_zero(a) => Some(self.zero()),
-            Binary::Div if self.is_one(b) => Some(a),
-            Binary::Div => match (negated(self, a), negated(self, b)) {
-                (Some(x), Some(y)) => Some(self.div(x, y)),
-                (Some(x), None) => {
-                    let quotient = self.div(x, b);
-                    Some(self.neg(quotient))
-                }
-                (None, Some(y)) => {
-                    let quotient = self.div(a, y);
-                    Some(self.neg(quotient))
-                }
-                (None, None) => None,
-            },
-            Binary::Pow => self.simplify_pow(a, b),
-            Binary::And | Binary::Or | Binary::Min | Binary::Max if a == b => Some(a),
-            Binary::And
-            | Binary::Or
-            | Binary::Min
-            | Binary::Max
-            | Binary::Lt
-            | Binary::Le
-            | Binary::Eq
-            | Binary::Ne => None,
-        }
-    }
-
-    /// Integer powers up to 16 become products by squaring (so that negative bases work, as in C's `pow`); a positive
-    /// constant base becomes an exponential.
-    fn simplify_pow(&mut self, base: ExprId, exponent: ExprId) -> Option<ExprId> {
-        if let Some(n) = self.as_constant(exponent) {
-            if n.to_bits() == 0.5f64.to_bits() {
-                return Some(self.unary(Unary::Sqrt, base));
-            }
-            if n.fract() == 0.0 && n.abs() <= 16.0 {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "an integer in 0..=16"
-                )]
-                let power = self.integer_power(base, n.abs() as u32);
-                if n >= 0.0 {
-                    return Some(power);
-                }
-                let one = self.constant(1.0);
-                return Some(self.div(one, power));
-            }
-        }
-        match self.as_constant(base) {
-            Some(b) if b > 0.0 => {
-                let ln = self.constant(b.ln());
-                let scaled = self.mul(ln, exponent);
-                Some(self.unary(Unary::Exp, scaled))
-            }
-            Some(_) | None => None,
-        }
-    }
-
-    fn integer_power(&mut self, base: ExprId, n: u32) -> ExprId {
-        match n {
-            0 => self.constant(1.0),
-            1 => base,
-            _ => {
-                let half = self.integer_power(base, n / 2);
-                let square = self.mul(half, half);
-                if n.is_multiple_of(2) {
-                    square
-                } else {
-                    self.mul(square, base)
-                }
-            }
-        }
     }
 
     /// `c ? a : b`

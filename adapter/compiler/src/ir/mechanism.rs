@@ -187,6 +187,8 @@ pub struct Mechanism {
     pub globals: Vec<Field>,
     /// Per-instance parameters.
     pub parameters: Vec<Field>,
+    /// Indices of those that are per instance for a slot alone: the source has them as globals.
+    pub ranged: Vec<u32>,
     /// Stored variables.
     pub states: Vec<StateVar>,
     /// Ions used.

@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 
 use crate::ir::graph::{Binary, ExprId, Graph, Leaf, Node, Unary};
+use crate::ir::mechanism::Mechanism;
 
 /// Greatest power of an exponential that replaces another exponential.
 const LARGEST_POWER: f64 = 16.0;
@@ -30,12 +31,14 @@ pub struct Economised {
     pub image: BTreeMap<ExprId, ExprId>,
 }
 
-/// Rewrites `roots`; `values` are those of them that are not partials.
-pub fn economise(graph: &Graph, values: &[ExprId], roots: &[ExprId]) -> Economised {
+/// Rewrites `roots` of `m`; `values` are those of them that are not partials.
+pub fn economise(m: &Mechanism, values: &[ExprId], roots: &[ExprId]) -> Economised {
+    let graph = &m.graph;
     let bases = Bases::of(graph, values);
     let mut out = Rewriter {
         old: graph,
         new: Graph::default(),
+        ranged: &m.ranged,
         bases,
         image: BTreeMap::new(),
         constant_over_instances: Vec::new(),
@@ -125,6 +128,8 @@ impl Bases {
 struct Rewriter<'a> {
     old: &'a Graph,
     new: Graph,
+    /// Parameters that are globals but for a slot.
+    ranged: &'a [u32],
     bases: Bases,
     image: BTreeMap<ExprId, ExprId>,
     /// By node of the new graph, as far as asked for.
@@ -211,11 +216,13 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Whether a node of the new graph depends on nothing but numbers, dt, globals and temperature.
+    /// Whether a node of the new graph depends on nothing but numbers, dt, globals and temperature: what a slot makes per
+    /// instance counts as a global, so that products round alike with and without it.
     fn is_even(&mut self, id: ExprId) -> bool {
         for i in self.constant_over_instances.len()..=id.index() {
             let node = ExprId(u32::try_from(i).unwrap_or(u32::MAX));
             let even = match self.new.node(node) {
+                Node::Leaf(Leaf::Parameter(p)) => self.ranged.contains(&p),
                 Node::Leaf(leaf) => matches!(leaf, Leaf::Dt | Leaf::Global(_) | Leaf::Celsius),
                 Node::Const(_) | Node::Unary(..) | Node::Binary(..) | Node::Select(..) => {
                     let operands = self.new.operands(node);

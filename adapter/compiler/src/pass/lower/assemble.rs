@@ -263,6 +263,7 @@ impl Assembly<'_, '_> {
             kind: self.symbols.kind,
             globals: self.symbols.globals.clone(),
             parameters: self.symbols.parameters.clone(),
+            ranged: self.symbols.ranged.clone(),
             ions: self.symbols.ions.clone(),
             noise: self.symbols.noise.clone(),
             init: take(Hook::Init),

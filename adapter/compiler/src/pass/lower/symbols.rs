@@ -104,6 +104,8 @@ pub(super) struct Symbols<'a> {
     pub(super) kind: Kind,
     pub(super) by_name: BTreeMap<String, Symbol>,
     pub(super) parameters: Vec<Field>,
+    /// Those of them that are globals but for a slot.
+    pub(super) ranged: Vec<u32>,
     pub(super) globals: Vec<Field>,
     pub(super) variables: Vec<Variable>,
     pub(super) ions: Vec<IonUse>,
@@ -475,17 +477,17 @@ impl<'a> Symbols<'a> {
             default: decl.value.unwrap_or(f64::NAN),
             limits: decl.limits.unwrap_or((f64::MIN, f64::MAX)),
         };
-        let per_instance = range.contains(&field.name.as_str()) || ranged.contains(&field.name);
-        let table = if per_instance {
-            &mut self.parameters
-        } else {
-            &mut self.globals
-        };
-        let index = u32_of(table.len());
-        table.push(field);
-        let symbol = if per_instance {
+        let declared = range.contains(&field.name.as_str());
+        let symbol = if declared || ranged.contains(&field.name) {
+            let index = u32_of(self.parameters.len());
+            self.parameters.push(field);
+            if !declared {
+                self.ranged.push(index);
+            }
             Symbol::Parameter(index)
         } else {
+            let index = u32_of(self.globals.len());
+            self.globals.push(field);
             Symbol::Global(index)
         };
         self.define(&decl.name, symbol, diagnostics);

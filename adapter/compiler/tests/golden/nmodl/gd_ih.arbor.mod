@@ -97,8 +97,7 @@ BREAKPOINT {
 }
 
 DERIVATIVE advance {
-    LOCAL x1, z, x2, vtrap, x3, x4, vtrap1, vtrap2, alpha, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15,
-        x16, x17, x18, x19
+    LOCAL x1, z, x2, vtrap, x3, x4, vtrap1, vtrap2, alpha, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15
     x1 = v_peer + 154.9
     z = x1/11.9
     x2 = z*z*z
@@ -127,16 +126,11 @@ DERIVATIVE advance {
     }
     x11 = 0.00643*x10
     x12 = x11 + 0.193*(0.030211480362537763*x5)
-    x13 = -1/mtau
-    x14 = dt*x13
-    x15 = 1 - 0.5*x14
-    x16 = (minf - m)/mtau
-    x17 = dt*x16/x15
-    x18 = mtau*x12/x6
-    x19 = v*((dt*(((x11 - minf*x12)/x6 + x16*x18)/mtau) + 0.5*(dt*(x13*x18/mtau))*x17)/x15) + d_m*(x14/x15 +
-        1)
-    m = m + x17
-    d_m = x19
+    x13 = dt*x6
+    x14 = 0.5*x13 + 1
+    x15 = dt*(alpha - m*x6)/x14
+    d_m = v*((dt*(x11 - m*x12) - 0.5*(dt*x12)*x15)/x14) + d_m*(1 - x13/x14)
+    m = m + x15
     v_before = v_last
     v_last = v_peer
 }

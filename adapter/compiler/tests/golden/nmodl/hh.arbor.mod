@@ -96,8 +96,8 @@ BREAKPOINT {
 }
 
 DERIVATIVE advance {
-    LOCAL q10, x1, x2, x3, vtrap, vtrap1, vtrap2, alpha, x4, beta, x5, alpha1, beta1, x6, x7, x8, x9,
-        vtrap3, vtrap4, vtrap5, alpha2, beta2, x10
+    LOCAL q10, x1, x2, x3, vtrap, vtrap1, vtrap2, alpha, x4, beta, x5, x6, alpha1, beta1, x7, x8, x9, x10,
+        z, x11, vtrap3, vtrap4, vtrap5, alpha2, beta2, x12, x13
     q10 = exp(1.0986122886681098*((celsius - 6.3)/10))
     x1 = v + 40
     x2 = x1/10
@@ -113,29 +113,33 @@ DERIVATIVE advance {
     x4 = v + 65
     beta = 4*exp(-(x4/18))
     x5 = alpha + beta
-    mtau = 1/(q10*x5)
+    x6 = q10*x5
+    mtau = 1/x6
     minf = alpha/x5
     alpha1 = 0.07*exp(-(x4/20))
     beta1 = 1/(exp(-((v + 35)/10)) + 1)
-    x6 = alpha1 + beta1
-    htau = 1/(q10*x6)
-    hinf = alpha1/x6
-    x7 = v + 55
-    x8 = x7/10
-    x9 = x8*x8
-    vtrap3 = 10*(x8/2 + 1 + x9/12 - x8*x9*x8/720)
-    vtrap4 = -(x7/(exp(-x8) - 1))
-    if (fabs(-x8) < 0.01) {
+    x7 = alpha1 + beta1
+    x8 = q10*x7
+    htau = 1/x8
+    hinf = alpha1/x7
+    x9 = v + 55
+    x10 = x9/10
+    z = -x10
+    x11 = x10*x10
+    vtrap3 = 10*(x10/2 + 1 + x11/12 - x10*x11*x10/720)
+    vtrap4 = -(x9/(exp(z) - 1))
+    if (fabs(z) < 0.01) {
         vtrap5 = vtrap3
     } else {
         vtrap5 = vtrap4
     }
     alpha2 = 0.01*vtrap5
     beta2 = 0.125*exp(-(x4/80))
-    x10 = alpha2 + beta2
-    ntau = 1/(q10*x10)
-    ninf = alpha2/x10
-    m = m + dt*((minf - m)/mtau)/(1 - 0.5*(dt*(-1/mtau)))
-    h = h + dt*((hinf - h)/htau)/(1 - 0.5*(dt*(-1/htau)))
-    n = n + dt*((ninf - n)/ntau)/(1 - 0.5*(dt*(-1/ntau)))
+    x12 = alpha2 + beta2
+    x13 = q10*x12
+    ntau = 1/x13
+    ninf = alpha2/x12
+    m = m + q10*(alpha - m*x5)*dt/(0.5*(x6*dt) + 1)
+    h = h + q10*(alpha1 - h*x7)*dt/(0.5*(x8*dt) + 1)
+    n = n + q10*(alpha2 - n*x12)*dt/(0.5*(x13*dt) + 1)
 }

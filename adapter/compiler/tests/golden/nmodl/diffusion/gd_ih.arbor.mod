@@ -86,8 +86,7 @@ BREAKPOINT {
 }
 
 DERIVATIVE advance {
-    LOCAL x1, z, x2, vtrap, x3, x4, vtrap1, vtrap2, alpha, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15,
-        x16, x17, x18, x19
+    LOCAL x1, z, x2, vtrap, x3, x4, vtrap1, vtrap2, alpha, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15
     x1 = v + 154.9
     z = x1/11.9
     x2 = z*z*z
@@ -105,27 +104,22 @@ DERIVATIVE advance {
     x6 = alpha + 0.193*x5
     minf = alpha/x6
     mtau = 1/x6
-    x7 = -1/mtau
-    x8 = dt*x7
-    x9 = 1 - 0.5*x8
-    x10 = (minf - m)/mtau
-    x11 = dt*x10/x9
-    x12 = 0.08403361344537814*z
-    x13 = x12 + x12
-    x14 = x13/12 + (-0.04201680672268907) - (0.08403361344537814*x2 + z*(0.08403361344537814*(z*z) +
-        z*x13))/720
+    x7 = x6*dt
+    x8 = 0.5*x7 + 1
+    x9 = dt*(alpha - m*x6)/x8
+    x10 = 0.08403361344537814*z
+    x11 = x10 + x10
+    x12 = x11/12 + (-0.04201680672268907) - (0.08403361344537814*x2 + z*(0.08403361344537814*(z*z) +
+        z*x11))/720
     if (fabs(z) < 0.01) {
-        x15 = 11.9*x14
+        x13 = 11.9*x12
     } else {
-        x15 = (1 - 0.08403361344537814*x3*vtrap1)/x4
+        x13 = (1 - 0.08403361344537814*x3*vtrap1)/x4
     }
-    x16 = 0.00643*x15
-    x17 = x16 + 0.193*(0.030211480362537763*x5)
-    x18 = mtau*x17/x6
-    x19 = (dt*(((x16 - minf*x17)/x6 + x10*x18)/mtau) + 0.5*(dt*(x7*x18/mtau))*x11)/x9*gd_u__gbard +
-        d_m__gbar*(x8/x9 + 1)
-    m = m + x11
-    d_m__gbar = x19
+    x14 = 0.00643*x13
+    x15 = x14 + 0.193*(0.030211480362537763*x5)
+    d_m__gbar = (dt*(x14 - m*x15) - 0.5*(dt*x15)*x9)/x8*gd_u__gbard + d_m__gbar*(1 - x7/x8)
+    m = m + x9
     v_before = v_last
     v_last = v
 }
